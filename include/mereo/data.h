@@ -1,0 +1,140 @@
+// Floor 7: labelled pictures, and batches of them.
+#pragma once
+
+#include <mereo/tensor.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace mereo {
+
+/// Labelled pictures of one size, 8 bits a channel.
+struct Dataset {
+  std::string name;
+  std::int64_t count = 0, height = 0, width = 0, channels = 0, classes = 0;
+  std::vector<std::uint8_t> pixels;     // (count, height, width, channels)
+  std::vector<std::int32_t> labels;     // (count), each in [0, classes)
+  std::vector<std::string> class_names; // (classes)
+
+  std::int64_t image_size() const { return height * width * channels; }
+  /// Writes picture i to out (height, width, channels), divided by 255.
+  void copy_image(std::int64_t i, real* out) const;
+  /// Throws Error when the sizes of the vectors or a label contradict the numbers.
+  void check() const;
+};
+
+enum class Split { train, test };
+
+// --- readers; each checks every claim of its files and throws Error naming the file
+
+/// An idx pair (MNIST, Fashion-MNIST), plain or gzip. classes bounds the labels.
+Dataset read_idx(const std::string& images_path, const std::string& labels_path,
+                 std::int64_t classes = 10);
+
+/// CIFAR-10 binary records: a label byte, then planes R, G, B of 32x32. The files are joined.
+Dataset read_cifar_binary(const std::vector<std::string>& paths);
+
+/// CIFAR-10 sheets: an RGB PNG of 1024 columns, one picture a row; labels_path is a JSON array
+/// with a label for each row of all sheets.
+Dataset read_cifar_sheets(const std::vector<std::string>& sheet_paths,
+                          const std::string& labels_path);
+
+struct FolderOptions {
+  int channels = 0;                   // 1 grey, 3 RGB, 0 as the first picture has it
+  std::int64_t height = 0, width = 0; // resize to this; 0: all must have the first picture's size
+};
+
+/// A folder with one sub-folder of png/jpg pictures a class, classes sorted by name, pictures too.
+/// When class_names is not empty, those are the classes, and another sub-folder is an Error.
+Dataset read_image_folder(const std::string& path, const FolderOptions& options = {},
+                          const std::vector<std::string>& class_names = {});
+
+// --- by name
+
+/// Names that load_dataset() knows, besides "folder:PATH".
+std::vector<std::string> dataset_names();
+
+/// name        one of dataset_names(), looked for in data_dir/name; or "folder:PATH", where
+///             PATH/train and PATH/test are the splits, and a PATH without them is all training
+///             data (asking for its test split is an Error)
+/// options     for "folder:PATH" only
+/// Throws Error with a hint how to fetch it when a file is missing.
+Dataset load_dataset(const std::string& name, Split split, const std::string& data_dir = "data",
+                     const FolderOptions& options = {});
+
+// --- splits
+
+/// 0, 1, ..., count-1.
+std::vector<std::int64_t> all_indices(std::int64_t count);
+
+/// Positions in a training set, disjoint, together all of it, each sorted.
+struct TrainValidation {
+  std::vector<std::int64_t> train, validation;
+};
+
+/// Chooses count of the pictures for validation, from each class its share (largest remainder,
+/// then the lower class), at random by the seed. Throws Error unless 0 <= count < labels.size().
+TrainValidation carve_validation(const std::vector<std::int32_t>& labels, std::int64_t count,
+                                 std::uint64_t seed);
+
+// --- batches
+
+struct LoaderOptions {
+  std::int64_t batch = 128;
+  bool shuffle = true;    // a new order each epoch
+  bool drop_last = false; // leave out a last batch that is not full
+  int max_shift = 0;      // shift each picture by a random (dy, dx) in [-max_shift, max_shift]^2
+  bool prefetch = true;   // fill the next batch on a thread of its own
+  std::uint64_t seed = 1;
+};
+
+struct Batch {
+  Tensor images;                     // (B, H, W, C) in [0, 1]; valid until the following next()
+  std::vector<std::int32_t> labels;  // (B)
+  std::vector<std::int64_t> indices; // (B) positions in the data set
+};
+
+/// Where a loader stands: batches of the epoch already handed out.
+struct LoaderPosition {
+  std::int64_t epoch = 0, batch = 0;
+  bool operator==(const LoaderPosition&) const = default;
+};
+
+/// Hands out the chosen pictures batch by batch. The order depends on (seed, epoch), the shift of a
+/// picture on (seed, epoch, its index): never on threads, prefetching, the batch size or what was
+/// asked before, so restore() continues with exactly the batches that would have followed. Once
+/// each of its two buffers was used, it allocates nothing.
+class Loader {
+public:
+  /// Throws Error for a batch or shift out of range, or an index out of the data set. Stands at the
+  /// start of epoch 0. dataset must outlive the loader and not change.
+  Loader(const Dataset& dataset, std::vector<std::int64_t> indices, const LoaderOptions& options);
+  ~Loader();
+  Loader(const Loader&) = delete;
+  Loader& operator=(const Loader&) = delete;
+
+  /// Batches and pictures in one epoch.
+  std::int64_t batches() const;
+  std::int64_t samples() const;
+
+  /// Goes to the first batch of an epoch >= 0.
+  void start_epoch(std::int64_t epoch);
+  /// False at the end of the epoch, batch then being untouched.
+  bool next(Batch& batch);
+
+  LoaderPosition position() const;
+  void restore(const LoaderPosition& position);
+
+private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+/// Writes picture (H, W, C) shifted down by dy and right by dx to out, zero where nothing comes
+/// from.
+void shift_image(const real* image, std::int64_t height, std::int64_t width, std::int64_t channels,
+                 std::int64_t dy, std::int64_t dx, real* out);
+
+} // namespace mereo
