@@ -1,0 +1,107 @@
+// Floor 6: what makes a network a capsule network. Flat capsules are (B, capsules, pose).
+#pragma once
+
+#include <mereo/nn.h>
+
+#include <cstdint>
+#include <span>
+
+namespace mereo {
+
+/// v = |s|^2 / (1 + |s|^2) * s / |s| over the last axis (Sabour et al. 2017, eq. 1), with
+/// |s| = sqrt(sum s^2 + 1e-9): safe at zero, in value and gradient.
+Variable squash(Tape& tape, Variable s);
+
+/// Length of each capsule: (B, J, E) -> (B, J), regularised as in squash.
+Variable lengths(Tape& tape, Variable capsules);
+
+struct DynamicRouting {
+  int iterations = 3;
+  /// One more logit, always zero, in the softmax: the none-of-the-above category.
+  bool none_of_the_above = false;
+  /// Treat the couplings as constants in the gradient, as many ports do. The authors do not.
+  bool stop_inner_gradient = false;
+};
+
+/// Votes and routing by agreement in one operation (Sabour et al. 2017, Procedure 1 and eq. 2, 3).
+/// children (B, I, D), weights (I, J, E, D), bias (J, E) or empty -> parents (B, J, E).
+/// The votes (B, I, J, E) are never stored: each pass, the backward included, computes them again in
+/// cache. `couplings`, where not empty, is a tensor (B, I, J) that receives the last iteration's.
+Variable dynamic_routing(Tape& tape, Variable children, Variable weights, Variable bias,
+                         const DynamicRouting& options, const Tensor& couplings = {});
+
+/// Keeps one capsule of each image and zeroes the others: (B, J, E) -> (B, J * E). which[b] in [0, J).
+Variable mask(Tape& tape, Variable capsules, std::span<const std::int32_t> which);
+
+struct MarginLoss {
+  /// m+, m- and lambda of Sabour et al. 2017, eq. 4.
+  real present = real(0.9), absent = real(0.1), absent_weight = real(0.5);
+};
+
+/// Mean over the batch of sum_k T_k max(0, m+ - |v_k|)^2 + lambda (1 - T_k) max(0, |v_k| - m-)^2.
+/// lengths (B, J); labels in [0, J).
+Variable margin_loss(Tape& tape, Variable lengths, std::span<const std::int32_t> labels,
+                     const MarginLoss& options);
+
+/// A convolution whose channels are grouped into poses and squashed: channel = type * pose + atom, so
+/// a capsule is 8 neighbouring CHANNELS of one pixel, never 8 pixels of one channel.
+class PrimaryCapsules {
+public:
+  struct Options {
+    std::int64_t kernel = 9, channels = 256, types = 32, pose = 8, stride = 2;
+    Padding padding = Padding::valid;
+    /// Factor on the convolution before the bias; the authors' code has 1 / types.
+    real scale = 1;
+    Initialiser weights, bias;
+  };
+  PrimaryCapsules(Parameters& parameters, std::string name, const Options& options);
+  /// x (B, H, W, C) -> (B, OH * OW * types, pose), rows slowest, types fastest.
+  Variable forward(Tape& tape, const Parameters& parameters, Variable x, Mode mode) const;
+
+private:
+  ConvolutionLayer convolution_;
+  std::string name_;
+  std::int64_t pose_;
+};
+
+/// Capsules fully connected to their children by dynamic routing ("DigitCaps").
+class RoutedCapsules {
+public:
+  struct Options {
+    std::int64_t children, parents, child_pose, parent_pose;
+    DynamicRouting routing;
+    bool bias = false;
+    Initialiser weights, bias_start;
+  };
+  RoutedCapsules(Parameters& parameters, std::string name, const Options& options);
+  /// children (B, I, D) -> (B, J, E).
+  Variable forward(Tape& tape, const Parameters& parameters, Variable children, Mode mode,
+                   const Tensor& couplings = {}) const;
+
+private:
+  std::string name_;
+  Options options_;
+  int weight_, bias_;
+};
+
+/// The reconstruction network: dense 512 ReLU, 1024 ReLU, pixels sigmoid (Sabour et al. 2017, 4.1).
+class Decoder {
+public:
+  struct Options {
+    std::int64_t inputs, hidden1 = 512, hidden2 = 1024, pixels;
+    /// Starting values of the weights, or He/Glorot by layer when empty; and of the biases.
+    bool authors_start = false;
+  };
+  Decoder(Parameters& parameters, std::string name, const Options& options);
+  /// Masked capsules (B, inputs) -> pixels (B, pixels) in (0, 1).
+  Variable forward(Tape& tape, const Parameters& parameters, Variable x, Mode mode) const;
+
+private:
+  std::string name_;
+  DenseLayer first_, second_, last_;
+};
+
+/// Every operation of this floor.
+std::span<const Op* const> capsule_ops();
+
+} // namespace mereo

@@ -1,0 +1,113 @@
+// Floor 7: named networks and their registry.
+#pragma once
+
+#include <mereo/capsules.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace mereo {
+
+/// What a model reads: images (B, height, width, channels) in [0, 1], and how many classes it tells apart.
+struct InputShape {
+  std::int64_t height = 28, width = 28, channels = 1, classes = 10;
+  bool operator==(const InputShape&) const = default;
+};
+
+/// What a forward pass leaves on the tape. What a model does not have is empty.
+struct Outputs {
+  Variable scores;         // (B, classes): the largest is the prediction
+  Variable capsules;       // (B, classes, pose)
+  Variable reconstruction; // (B, height * width * channels) in (0, 1)
+  Variable loss;           // scalar; only with labels
+  Variable classification_loss, reconstruction_loss; // its two terms
+};
+
+/// One class of network. Not thread-safe: one forward at a time.
+class Model {
+public:
+  virtual ~Model() = default;
+
+  virtual std::string name() const = 0;
+  virtual InputShape input() const = 0;
+  /// The configuration as flat JSON; make_model(name(), config(), seed) builds the same network.
+  virtual std::string config() const = 0;
+  virtual Parameters& parameters() = 0;
+
+  /// images (B, H, W, C). With labels (B) there is a loss, and the reconstruction is of the true
+  /// class; without, of the predicted one. With Mode::training gradients are recorded.
+  /// Throws Error when the images are not of input()'s shape.
+  virtual Outputs forward(Tape& tape, const Tensor& images, std::span<const std::int32_t> labels,
+                          Mode mode) = 0;
+};
+
+/// Sabour, Frosst, Hinton 2017, "Dynamic routing between capsules". The defaults are the paper's
+/// reading; authors_recipe() is what the authors' code does instead.
+struct CapsNetConfig {
+  InputShape input;
+  std::int64_t kernel = 9, conv_filters = 256;
+  std::int64_t primary_types = 32, primary_pose = 8, class_pose = 16;
+  Padding padding = Padding::valid;
+  DynamicRouting routing;
+  MarginLoss margin;
+
+  bool decoder = true;
+  std::int64_t decoder_hidden1 = 512, decoder_hidden2 = 1024;
+  /// Factor on the sum of squared pixel errors, relative to the margin loss.
+  double reconstruction_weight = 0.0005;
+
+  /// Factor on the primary capsules' convolution before its bias.
+  double primary_scale = 1;
+  /// A bias on the class capsules, added before squash in every iteration.
+  bool class_bias = false;
+  /// Starting values of the authors' code: truncated normal of deviation 0.05 (first layer) and 0.1,
+  /// biases 0.1. Otherwise He and Glorot by layer, votes of deviation 0.05, biases 0.
+  bool authors_start = false;
+
+  /// Effective reconstruction weight 0.01, primary scale 1 / types, class bias, starting values.
+  CapsNetConfig& authors_recipe();
+};
+
+/// 8,215,568 parameters for MNIST, 6,804,224 without the decoder.
+class CapsNet : public Model {
+public:
+  CapsNet(const CapsNetConfig& config, std::uint64_t seed);
+
+  std::string name() const override { return "capsnet"; }
+  InputShape input() const override { return config_.input; }
+  std::string config() const override;
+  Parameters& parameters() override { return parameters_; }
+  Outputs forward(Tape& tape, const Tensor& images, std::span<const std::int32_t> labels,
+                  Mode mode) override;
+
+  /// Primary capsules (B, I, pose) of images; I = primary_capsules().
+  std::int64_t primary_capsules() const { return primary_count_; }
+  /// Couplings (I, J) of the last routing iteration for one image (1, H, W, C).
+  Tensor couplings(Tape& tape, const Tensor& image);
+  /// Decodes class capsules (B, J, E), all but which[b] masked: (B, pixels). Throws Error without a decoder.
+  Variable decode(Tape& tape, Variable capsules, std::span<const std::int32_t> which, Mode mode);
+
+private:
+  Variable primary(Tape& tape, const Tensor& images, Mode mode);
+
+  CapsNetConfig config_;
+  std::int64_t primary_count_;
+  Parameters parameters_;
+  std::unique_ptr<ConvolutionLayer> conv_;
+  std::unique_ptr<PrimaryCapsules> primary_;
+  std::unique_ptr<RoutedCapsules> classes_;
+  std::unique_ptr<Decoder> decoder_;
+  std::vector<std::int32_t> predicted_;
+};
+
+/// Index of the largest score of each row: (B, classes) -> B numbers, the first of equals.
+void predictions(const Variable& scores, std::vector<std::int32_t>& out);
+
+/// Names that make_model knows.
+std::vector<std::string> model_names();
+/// config is flat JSON; what it leaves out keeps its default. Throws Error for an unknown name or key.
+std::unique_ptr<Model> make_model(const std::string& name, const std::string& config,
+                                  std::uint64_t seed);
+
+} // namespace mereo

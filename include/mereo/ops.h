@@ -1,0 +1,50 @@
+// Floor 4: differentiable operations that every network has. Each checks its shapes, takes its output
+// from the tape's arena, calls one kernel and records one node. All throw Error for shapes that do
+// not fit. Capsule operations are in <mereo/capsules.h>.
+#pragma once
+
+#include <mereo/tape.h>
+
+#include <span>
+
+namespace mereo {
+
+enum class Activity { linear, relu };
+enum class Padding { valid, same };
+
+/// x + y, same shape.
+Variable add(Tape& tape, Variable x, Variable y);
+/// a x.
+Variable scale(Tape& tape, real a, Variable x);
+/// Sum of all elements, a scalar.
+Variable sum(Tape& tape, Variable x);
+/// max(0, x). The gradient at zero is zero; NaN stays NaN.
+Variable relu(Tape& tape, Variable x);
+/// 1 / (1 + exp(-x)).
+Variable sigmoid(Tape& tape, Variable x);
+/// Over the last axis.
+Variable softmax(Tape& tape, Variable x);
+
+/// activity(x w + bias): x (B, N), w (N, M), bias (M) or empty -> (B, M).
+Variable dense(Tape& tape, Variable x, Variable w, Variable bias, Activity activity);
+
+struct ConvolutionOptions {
+  std::int64_t stride = 1;
+  Padding padding = Padding::valid;
+  Activity activity = Activity::linear;
+  /// Factor on the convolution, before the bias.
+  real scale = 1;
+};
+
+/// activity(scale * conv(x, w) + bias): x (B, H, W, C), w (KH, KW, C, N), bias (N) or empty
+/// -> (B, OH, OW, N). Cross-correlation, as every network library means it.
+Variable convolution(Tape& tape, Variable x, Variable w, Variable bias,
+                     const ConvolutionOptions& options);
+
+/// factor * sum (x - target)^2, a scalar; x and target have as many elements.
+Variable squared_error(Tape& tape, Variable x, const Tensor& target, real factor);
+
+/// Every operation of this floor. Those of the capsules are in capsule_ops().
+std::span<const Op* const> autodiff_ops();
+
+} // namespace mereo

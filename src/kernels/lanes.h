@@ -1,0 +1,266 @@
+// The verbs that kernels are written in, and the only file that names xsimd or an intrinsic.
+//
+// A source named *_isa.cpp is compiled once per instruction set with -DMEREO_ISA=<name>, and reads
+// the same on all of them. Everything here is always inlined and has internal linkage: an inline
+// function that several of those objects shared would exist once in the program, compiled for
+// whichever instruction set the linker happened to keep.
+//
+// xsimd does vertical arithmetic, comparison and select. What moves lanes, masks a tail or depends
+// on the version of xsimd (8.1 multiplies and adds separately on AVX-512, has no masked load, names
+// its reductions differently, and swaps the NaN rule of max in 14) is written out below.
+#pragma once
+
+#include <xsimd/xsimd.hpp>
+
+#include <cstdint>
+#include <cstring>
+
+#if defined(__x86_64__) || defined(__i386__)
+#include <immintrin.h>
+#endif
+
+#define MEREO_VERB [[maybe_unused]] [[gnu::always_inline]] static inline
+
+namespace mereo::MEREO_ISA {
+
+/// One register of floats.
+using V = xsimd::batch<float>;
+inline constexpr int lanes = int(V::size);
+
+MEREO_VERB V load(const float* p) {
+  return V::load_unaligned(p);
+}
+MEREO_VERB void store(float* p, V v) {
+  v.store_unaligned(p);
+}
+MEREO_VERB V broadcast(float x) {
+  return V(x);
+}
+MEREO_VERB V zero() {
+  return V(0.f);
+}
+MEREO_VERB V sqrt(V a) {
+  return xsimd::sqrt(a);
+}
+/// mask, from a comparison such as a > b, chooses a where it holds and b elsewhere.
+template <class Mask> MEREO_VERB V select(Mask mask, V a, V b) {
+  return xsimd::select(mask, a, b);
+}
+
+// The rest by instruction set:
+//   fma(a, b, c)     a b + c, rounded once (twice on SSE2, which has no such instruction)
+//   fnma(a, b, c)    c - a b
+//   max, min         a NaN in b stays; one in a may be lost
+//   load_n, store_n  the first n elements, 0 <= n <= lanes; the others are zero, or left alone.
+//                    No byte beyond them is touched
+//   sum(v)           lane i with lane i + half, until one is left: the same tree at any width
+//   max_of(v)        the largest lane, of lanes without a NaN
+//   power_of_two     a 2^n for whole n in [-252, 254], rounded once
+
+#if defined(__AVX512F__)
+
+MEREO_VERB V fma(V a, V b, V c) {
+  return V(_mm512_fmadd_ps(a, b, c));
+}
+MEREO_VERB V fnma(V a, V b, V c) {
+  return V(_mm512_fnmadd_ps(a, b, c));
+}
+MEREO_VERB V max(V a, V b) {
+  return V(_mm512_max_ps(a, b));
+}
+MEREO_VERB V min(V a, V b) {
+  return V(_mm512_min_ps(a, b));
+}
+
+MEREO_VERB __mmask16 first_lanes(std::int64_t n) {
+  return __mmask16((1u << n) - 1);
+}
+MEREO_VERB V load_n(const float* p, std::int64_t n) {
+  return V(_mm512_maskz_loadu_ps(first_lanes(n), p));
+}
+MEREO_VERB void store_n(float* p, V v, std::int64_t n) {
+  _mm512_mask_storeu_ps(p, first_lanes(n), v);
+}
+
+MEREO_VERB V power_of_two(V a, V n) {
+  return V(_mm512_scalef_ps(a, n));
+}
+
+#elif defined(__AVX2__)
+
+MEREO_VERB V fma(V a, V b, V c) {
+  return V(_mm256_fmadd_ps(a, b, c));
+}
+MEREO_VERB V fnma(V a, V b, V c) {
+  return V(_mm256_fnmadd_ps(a, b, c));
+}
+MEREO_VERB V max(V a, V b) {
+  return V(_mm256_max_ps(a, b));
+}
+MEREO_VERB V min(V a, V b) {
+  return V(_mm256_min_ps(a, b));
+}
+
+MEREO_VERB __m256i first_lanes(std::int64_t n) {
+  return _mm256_cmpgt_epi32(_mm256_set1_epi32(int(n)), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+MEREO_VERB V load_n(const float* p, std::int64_t n) {
+  return V(_mm256_maskload_ps(p, first_lanes(n)));
+}
+MEREO_VERB void store_n(float* p, V v, std::int64_t n) {
+  _mm256_maskstore_ps(p, first_lanes(n), v);
+}
+
+// In two halves, because one exponent field does not reach from the smallest denormal to overflow.
+MEREO_VERB V power_of_two(V a, V n) {
+  const __m256i whole = _mm256_cvtps_epi32(n), half = _mm256_srai_epi32(whole, 1);
+  const __m256i rest = _mm256_sub_epi32(whole, half), bias = _mm256_set1_epi32(127);
+  const __m256i first = _mm256_slli_epi32(_mm256_add_epi32(half, bias), 23);
+  const __m256i second = _mm256_slli_epi32(_mm256_add_epi32(rest, bias), 23);
+  return a * V(_mm256_castsi256_ps(first)) * V(_mm256_castsi256_ps(second));
+}
+
+#elif defined(__SSE2__)
+
+MEREO_VERB V fma(V a, V b, V c) {
+  return a * b + c;
+}
+MEREO_VERB V fnma(V a, V b, V c) {
+  return c - a * b;
+}
+MEREO_VERB V max(V a, V b) {
+  return V(_mm_max_ps(a, b));
+}
+MEREO_VERB V min(V a, V b) {
+  return V(_mm_min_ps(a, b));
+}
+
+MEREO_VERB V load_n(const float* p, std::int64_t n) {
+  if (n == 1)
+    return V(_mm_load_ss(p));
+  if (n >= 4)
+    return load(p);
+  if (n <= 0)
+    return zero();
+  const __m128 two = _mm_castpd_ps(_mm_load_sd(reinterpret_cast<const double*>(p)));
+  return V(n == 2 ? two : _mm_movelh_ps(two, _mm_load_ss(p + 2)));
+}
+MEREO_VERB void store_n(float* p, V v, std::int64_t n) {
+  const __m128 high = _mm_movehl_ps(v, v);
+  if (n >= 4)
+    return store(p, v);
+  if (n >= 2)
+    _mm_storel_pi(reinterpret_cast<__m64*>(p), v);
+  if (n == 1)
+    _mm_store_ss(p, v);
+  if (n == 3)
+    _mm_store_ss(p + 2, high);
+}
+
+MEREO_VERB V power_of_two(V a, V n) {
+  const __m128i whole = _mm_cvtps_epi32(n), half = _mm_srai_epi32(whole, 1);
+  const __m128i rest = _mm_sub_epi32(whole, half), bias = _mm_set1_epi32(127);
+  const __m128i first = _mm_slli_epi32(_mm_add_epi32(half, bias), 23);
+  const __m128i second = _mm_slli_epi32(_mm_add_epi32(rest, bias), 23);
+  return a * V(_mm_castsi128_ps(first)) * V(_mm_castsi128_ps(second));
+}
+
+#else // NEON
+
+MEREO_VERB V fma(V a, V b, V c) {
+  return V(vfmaq_f32(c, a, b));
+}
+MEREO_VERB V fnma(V a, V b, V c) {
+  return V(vfmsq_f32(c, a, b));
+}
+MEREO_VERB V max(V a, V b) {
+  return V(vmaxq_f32(a, b));
+}
+MEREO_VERB V min(V a, V b) {
+  return V(vminq_f32(a, b));
+}
+
+MEREO_VERB V load_n(const float* p, std::int64_t n) {
+  float buffer[4] = {};
+  if (n > 0)
+    std::memcpy(buffer, p, std::size_t(n) * sizeof(float));
+  return load(buffer);
+}
+MEREO_VERB void store_n(float* p, V v, std::int64_t n) {
+  float buffer[4];
+  store(buffer, v);
+  if (n > 0)
+    std::memcpy(p, buffer, std::size_t(n) * sizeof(float));
+}
+
+MEREO_VERB V power_of_two(V a, V n) {
+  const int32x4_t whole = vcvtq_s32_f32(n), half = vshrq_n_s32(whole, 1);
+  const int32x4_t rest = vsubq_s32(whole, half), bias = vdupq_n_s32(127);
+  const int32x4_t first = vshlq_n_s32(vaddq_s32(half, bias), 23);
+  const int32x4_t second = vshlq_n_s32(vaddq_s32(rest, bias), 23);
+  return a * V(vreinterpretq_f32_s32(first)) * V(vreinterpretq_f32_s32(second));
+}
+
+#endif
+
+// Folding a register in halves, with `fold` the operation on two registers of four lanes.
+
+#if defined(__SSE2__)
+
+template <class Fold> MEREO_VERB float fold_lanes(V v, Fold fold) {
+#if defined(__AVX512F__)
+  const __m256 low = _mm512_castps512_ps256(v), high = _mm512_extractf32x8_ps(v, 1);
+  const __m128 a = fold(_mm256_castps256_ps128(low), _mm256_castps256_ps128(high));
+  const __m128 b = fold(_mm256_extractf128_ps(low, 1), _mm256_extractf128_ps(high, 1));
+  const __m128 four = fold(a, b);
+#elif defined(__AVX2__)
+  const __m128 four = fold(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+#else
+  const __m128 four = v;
+#endif
+  const __m128 two = fold(four, _mm_movehl_ps(four, four));
+  return _mm_cvtss_f32(fold(two, _mm_shuffle_ps(two, two, 1)));
+}
+
+MEREO_VERB float sum(V v) {
+  return fold_lanes(
+      v, [](__m128 a, __m128 b) __attribute__((always_inline)) { return _mm_add_ps(a, b); });
+}
+MEREO_VERB float max_of(V v) {
+  return fold_lanes(
+      v, [](__m128 a, __m128 b) __attribute__((always_inline)) { return _mm_max_ps(a, b); });
+}
+
+#else
+
+MEREO_VERB float sum(V v) {
+  const float32x2_t two = vadd_f32(vget_low_f32(v), vget_high_f32(v));
+  return vget_lane_f32(two, 0) + vget_lane_f32(two, 1);
+}
+MEREO_VERB float max_of(V v) {
+  return vmaxvq_f32(v);
+}
+
+#endif
+
+/// e^x to 1 ulp; denormal results are kept, and inf, -inf, NaN give inf, 0, NaN. Not xsimd's: this
+/// one has the same bits on AVX2, AVX-512 and NEON, because all three run the same fused
+/// operations.
+///
+/// e^x = 2^n e^r with n = round(x / ln 2), |r| <= ln(2) / 2. ln 2 is split in two so that n times
+/// the first part (10 bits) is exact (Cody & Waite 1980). e^r = 1 + r + r^2 q(r), where q minimises
+/// the largest relative error, 0.06 ulp (Remez).
+MEREO_VERB V exp(V x) {
+  const V limited = max(broadcast(-104.f), min(broadcast(89.f), x)); // beyond: 0 and inf
+  const V magic = broadcast(12582912.f); // 1.5 2^23: adding it rounds to a whole number
+  const V n = fma(limited, broadcast(1.44269504f), magic) - magic;
+  const V r = fnma(n, broadcast(-2.12194440e-4f), fnma(n, broadcast(0.693359375f), limited));
+  V q = fma(broadcast(0.00138145988f), r, broadcast(0.00836871658f));
+  q = fma(q, r, broadcast(0.041668389f));
+  q = fma(q, r, broadcast(0.166665211f));
+  q = fma(q, r, broadcast(0.49999994f));
+  const V e = fma(q * r, r, r) + broadcast(1.f);
+  return power_of_two(e, n);
+}
+
+} // namespace mereo::MEREO_ISA

@@ -1,0 +1,43 @@
+// Dynamic routing between capsules (Sabour, Frosst, Hinton 2017, Procedure 1) as one fused operation.
+#pragma once
+
+#include "kernels/table.h"
+
+#include <mereo/memory.h>
+
+namespace mereo {
+
+struct RoutingOptions {
+  int iterations = 3;            // >= 1
+  bool none_of_the_above = false; // a zero logit beside the parents'
+  bool stop_inner_gradient = false; // treat the couplings as constants in the gradient
+};
+
+/// What the backward pass needs of the forward: per iteration the parents' sums and outputs.
+/// sums and outputs are (iterations, B, J, E).
+struct RoutingState {
+  real* sums;
+  real* outputs;
+};
+
+/// children (B, I, D), weights (I, J, E, D), bias (J, E) or null -> parents (B, J, E) = the last
+/// iteration's outputs. couplings, where not null, receives the last iteration's (B, I, J).
+void routing_forward(const RoutingShape& shape, const RoutingOptions& options, std::int64_t batch,
+                     const real* children, const real* weights, const real* bias, const RoutingState& state,
+                     real* parents, real* couplings, Arena& scratch);
+
+/// Any of the three gradients may be null. accumulate_* adds instead of replacing.
+struct RoutingGradients {
+  real* children;
+  bool accumulate_children;
+  real* weights;
+  bool accumulate_weights;
+  real* bias;
+  bool accumulate_bias;
+};
+
+void routing_backward(const RoutingShape& shape, const RoutingOptions& options, std::int64_t batch,
+                      const real* children, const real* weights, const RoutingState& state,
+                      const real* grad_parents, const RoutingGradients& gradients, Arena& scratch);
+
+} // namespace mereo

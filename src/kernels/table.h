@@ -1,0 +1,147 @@
+// The one table of function pointers that stands between the engine and any instruction set.
+//
+// Every entry works on plain pointers on the calling thread; splitting work among threads, blocking
+// and scratch memory are the business of the files above (gemm.cpp, convolution.cpp, routing.cpp …).
+// No SIMD type, template or inline function may appear here (see lanes.h).
+#pragma once
+
+#include <mereo/core.h>
+
+#include <cstdint>
+
+namespace mereo {
+
+// ---- elementwise, reductions, rows --------------------------------------------------------------
+// n counts elements; rows x size matrices are dense. `accumulate` adds to the destination instead of
+// replacing it. Destinations may be the source (same address) but not overlap it otherwise.
+
+/// What one Adam step needs besides the arrays (Kingma & Ba 2015, Algorithm 1).
+struct AdamStep {
+  real learning_rate, beta1, beta2, epsilon;
+  /// 1 - beta^t, the bias corrections of step t.
+  real correction1, correction2;
+  /// Factor on the gradient (clipping), 1 for none.
+  real gradient_scale;
+};
+
+struct ElementwiseKernels {
+  /// y = a x, or y += a x.
+  void (*scale)(std::int64_t n, real a, const real* x, real* y, bool accumulate);
+  /// z = x + y.
+  void (*add)(std::int64_t n, const real* x, const real* y, real* z);
+  /// Sum of x, of x y, of (x - y)^2, of x^2: over 16 virtual lanes whatever the register's width.
+  real (*sum)(std::int64_t n, const real* x);
+  real (*dot)(std::int64_t n, const real* x, const real* y);
+  real (*squared_distance)(std::int64_t n, const real* x, const real* y);
+  /// Largest element, NaN if any is NaN; n >= 1.
+  real (*max)(std::int64_t n, const real* x);
+  /// grad_x (+)= a (x - y).
+  void (*difference)(std::int64_t n, real a, const real* x, const real* y, real* grad_x, bool accumulate);
+
+  /// y = max(0, x); NaN stays NaN. The backward takes the output: grad_x (+)= grad_y where y > 0.
+  void (*relu)(std::int64_t n, const real* x, real* y);
+  void (*relu_backward)(std::int64_t n, const real* y, const real* grad_y, real* grad_x, bool accumulate);
+  /// y = 1 / (1 + exp(-x)); grad_x (+)= grad_y y (1 - y).
+  void (*sigmoid)(std::int64_t n, const real* x, real* y);
+  void (*sigmoid_backward)(std::int64_t n, const real* y, const real* grad_y, real* grad_x, bool accumulate);
+
+  /// Each row: y = exp(x - max x) / sum; grad_x (+)= y (grad_y - <grad_y, y>).
+  void (*softmax)(std::int64_t rows, std::int64_t size, const real* x, real* y);
+  void (*softmax_backward)(std::int64_t rows, std::int64_t size, const real* y, const real* grad_y,
+                           real* grad_x, bool accumulate);
+
+  /// Each row: y = x |x| / (1 + |x|^2), with |x| = sqrt(sum x^2 + squash_epsilon): safe at zero.
+  void (*squash)(std::int64_t rows, std::int64_t size, const real* x, real* y);
+  void (*squash_backward)(std::int64_t rows, std::int64_t size, const real* x, const real* grad_y,
+                          real* grad_x, bool accumulate);
+  /// Each row: y = sqrt(sum x^2 + squash_epsilon); grad_x (+)= grad_y x / y.
+  void (*length)(std::int64_t rows, std::int64_t size, const real* x, real* y);
+  void (*length_backward)(std::int64_t rows, std::int64_t size, const real* x, const real* y,
+                          const real* grad_y, real* grad_x, bool accumulate);
+  /// y[c] (+)= sum over rows of x[row, c], rows in order.
+  void (*column_sums)(std::int64_t rows, std::int64_t size, const real* x, real* y, bool accumulate);
+
+  /// One step over n parameters, reading gradient, first and second moment once.
+  void (*adam)(std::int64_t n, const AdamStep& step, const real* gradient, real* first, real* second,
+               real* parameter);
+  /// velocity = momentum velocity + scale gradient; parameter -= rate velocity.
+  void (*momentum)(std::int64_t n, real rate, real momentum, real gradient_scale, const real* gradient,
+                   real* velocity, real* parameter);
+};
+
+/// Added to |x|^2 before the square root, so that squash and length have a gradient at zero.
+inline constexpr real squash_epsilon = real(1e-9);
+
+// ---- GEMM ---------------------------------------------------------------------------------------
+
+/// What happens to a finished element of a product: out = activation(scale * sum + bias[column]).
+enum class Activation { none, relu };
+
+struct GemmKernels {
+  /// Rows and columns of the register tile.
+  std::int64_t tile_rows, tile_columns;
+  /// Packs `rows` <= tile_rows runs of `depth` contiguous elements, run r starting at source[r], as
+  /// packed[d * tile_rows + r]; rows that are missing become zero.
+  void (*pack_rows)(std::int64_t rows, std::int64_t depth, const real* const* source, real* packed);
+  /// Packs a block whose rows lie along `depth`: source[d * stride + column], columns <= width, as
+  /// packed[d * width + column]; columns that are missing become zero. For B as it lies in memory
+  /// (width = tile_columns), and for a transposed A (width = tile_rows).
+  void (*pack_columns)(std::int64_t depth, std::int64_t columns, std::int64_t width, const real* source,
+                       std::int64_t stride, real* packed);
+  /// c[r * stride + n] = (accumulate ? c : 0) + scale * sum_d a[d * tile_rows + r] b[d * tile_columns + n],
+  /// for r < rows, n < columns; then + bias[n] where bias is not null, then the activation.
+  void (*tile)(std::int64_t depth, const real* a, const real* b, real* c, std::int64_t stride,
+               std::int64_t rows, std::int64_t columns, bool accumulate, real scale, const real* bias,
+               Activation activation);
+};
+
+// ---- dynamic routing ----------------------------------------------------------------------------
+// Images are the lanes: a tile of `images` images is transposed so that one register holds the same
+// number of all of them. Every sum then runs in order inside a lane, the softmax over parents needs no
+// shuffles, and any J, E, D will do. I children, J parents, E parent pose, D child pose.
+
+struct RoutingShape {
+  std::int64_t children, parents, parent_pose, child_pose;
+  /// A zero logit beside the parents' (the paper's none-of-the-above category).
+  bool none_of_the_above;
+};
+
+struct RoutingKernels {
+  /// Images per tile, the lanes of a register.
+  std::int64_t images;
+  /// Children [begin, end): adds sum_i c_ij W_ij u_i to sums (J, E, images).
+  /// children (I, D, images); weights (I, J, E, D); preference (J, E, images) is V = sum of the
+  /// parents' outputs so far, so that the logits are <V_j, W_ij u_i>; null means zero logits.
+  void (*forward)(const RoutingShape& shape, std::int64_t begin, std::int64_t end, const real* children,
+                  const real* weights, const real* preference, real* sums);
+  /// Children [begin, end): adds sum_i p_ij W_ij u_i to grad_preference (J, E, images), where
+  /// p_ij = c_ij (q_ij - sum_k c_ik q_ik) and q_ij = <grad_sums_j, W_ij u_i>.
+  void (*backward)(const RoutingShape& shape, std::int64_t begin, std::int64_t end, const real* children,
+                   const real* weights, const real* preference, const real* grad_sums,
+                   real* grad_preference);
+  /// One child, `tiles` tiles, `iterations` iterations: with g_j = sum over iterations t of
+  /// c^t_ij grad_sums^t_j + p^t_ij V^(t-1)_j, writes grad_child (D, images) of every tile where it is not
+  /// null, and adds g_j u^T summed over tiles and lanes to grad_weights (J, E, D) where it is not null.
+  /// preferences[tile][t] may be null for zero logits; children and grad_children are spaced by
+  /// tile_stride elements.
+  void (*gradients)(const RoutingShape& shape, std::int64_t tiles, std::int64_t iterations,
+                    const real* children, std::int64_t tile_stride, const real* weights,
+                    const real* const* preferences, const real* const* grad_sums, real* grad_children,
+                    real* grad_weights);
+};
+
+// ---- the table ----------------------------------------------------------------------------------
+
+struct Kernels {
+  const char* name;
+  ElementwiseKernels elementwise;
+  GemmKernels gemm;
+  RoutingKernels routing;
+};
+
+/// The table in use (see <mereo/isa.h>). Ask once per operation, not per element.
+const Kernels& kernels();
+/// The table of one instruction set. Throws Error when it is unknown or cannot run here.
+const Kernels& kernels(const char* isa);
+
+} // namespace mereo
