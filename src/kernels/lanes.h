@@ -10,14 +10,21 @@
 // its reductions differently, and swaps the NaN rule of max in 14) is written out below.
 #pragma once
 
-#include <xsimd/xsimd.hpp>
-
-#include <cstdint>
-#include <cstring>
-
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic push // g++ 12 takes its own _mm512_undefined_ps() for a mistake (PR 105593)
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
 #if defined(__x86_64__) || defined(__i386__)
 #include <immintrin.h>
 #endif
+#include <xsimd/xsimd.hpp>
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif
+
+#include <cstdint>
+#include <cstring>
 
 #define MEREO_VERB [[maybe_unused]] [[gnu::always_inline]] static inline
 
@@ -142,7 +149,7 @@ MEREO_VERB V load_n(const float* p, std::int64_t n) {
     return load(p);
   if (n <= 0)
     return zero();
-  const __m128 two = _mm_castpd_ps(_mm_load_sd(reinterpret_cast<const double*>(p)));
+  const __m128 two = _mm_loadl_pi(_mm_setzero_ps(), reinterpret_cast<const __m64*>(p));
   return V(n == 2 ? two : _mm_movelh_ps(two, _mm_load_ss(p + 2)));
 }
 MEREO_VERB void store_n(float* p, V v, std::int64_t n) {
