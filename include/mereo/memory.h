@@ -15,7 +15,8 @@ struct AlignedDelete {
   void operator()(std::byte* bytes) const noexcept;
 };
 
-/// Owned, aligned, uninitialised bytes. Large ones are backed by huge pages where the system has them.
+/// Owned, aligned, uninitialised bytes. Large ones are backed by huge pages where the system has
+/// them.
 using AlignedBytes = std::unique_ptr<std::byte[], AlignedDelete>;
 
 /// Throws Error when the memory is not to be had.
@@ -45,11 +46,8 @@ public:
 
   Mark mark() const { return {current_, offset_}; }
   /// Gives back everything allocated since mark.
-  void release(Mark mark) {
-    current_ = mark.block;
-    offset_ = mark.offset;
-  }
-  /// Gives back everything, and joins the blocks into one.
+  void release(Mark mark);
+  /// Gives back everything, and joins the blocks into one of the size of the peak.
   void reset();
 
   /// Bytes handed out now.
@@ -63,7 +61,9 @@ private:
   struct Block {
     AlignedBytes bytes;
     std::size_t size;
+    std::size_t used; // once a later block is the current one
   };
+  void add_block(std::size_t size);
   static std::size_t checked_bytes(std::size_t count, std::size_t size);
 
   std::vector<Block> blocks_;

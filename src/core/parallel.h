@@ -26,30 +26,49 @@ struct Chunks {
 /// scratch memory, never for deciding what to compute.
 int thread_index();
 
+/// How many threads a loop of count iterations may use: 1 within another parallel loop.
+int team_size(std::int64_t count);
+
+/// While it lives, the calling thread has the index that OpenMP gave it.
+struct WorkerScope {
+  WorkerScope();
+  ~WorkerScope();
+  WorkerScope(const WorkerScope&) = delete;
+  WorkerScope& operator=(const WorkerScope&) = delete;
+};
+
 /// Calls body(i) for every i in [0, count), on up to threads() threads, each i once. An exception
 /// thrown by a body is rethrown here once all threads are done. Loops do not nest: an inner one
-/// runs on the thread that reached it.
+/// runs on the thread that reached it, and keeps its index.
 template <class Body> void parallel_for(std::int64_t count, const Body& body) {
-  const int team = int(std::min<std::int64_t>(count, threads()));
+  const int team = team_size(count);
   if (team <= 1) {
-    for (std::int64_t i = 0; i < count; ++i) body(i);
+    for (std::int64_t i = 0; i < count; ++i)
+      body(i);
     return;
   }
   std::exception_ptr failure;
-#pragma omp parallel for schedule(dynamic) num_threads(team)
-  for (std::int64_t i = 0; i < count; ++i) {
-    try {
-      body(i);
-    } catch (...) {
+#pragma omp parallel num_threads(team)
+  {
+    const WorkerScope scope;
+#pragma omp for schedule(dynamic)
+    for (std::int64_t i = 0; i < count; ++i) {
+      try {
+        body(i);
+      } catch (...) {
 #pragma omp critical(mereo_parallel_failure)
-      if (!failure) failure = std::current_exception();
+        if (!failure)
+          failure = std::current_exception();
+      }
     }
   }
-  if (failure) std::rethrow_exception(failure);
+  if (failure)
+    std::rethrow_exception(failure);
 }
 
 /// Calls body(begin, end) for every chunk of [0, size).
-template <class Body> void parallel_chunks(std::int64_t size, std::int64_t grain, const Body& body) {
+template <class Body>
+void parallel_chunks(std::int64_t size, std::int64_t grain, const Body& body) {
   const Chunks chunks{size, grain};
   parallel_for(chunks.count(), [&](std::int64_t c) { body(chunks.begin(c), chunks.end(c)); });
 }
