@@ -1,4 +1,5 @@
-// Dynamic routing between capsules (Sabour, Frosst, Hinton 2017, Procedure 1) as one fused operation.
+// Dynamic routing between capsules (Sabour, Frosst, Hinton 2017, Procedure 1) as one fused
+// operation.
 #pragma once
 
 #include "kernels/table.h"
@@ -8,13 +9,12 @@
 namespace mereo {
 
 struct RoutingOptions {
-  int iterations = 3;            // >= 1
-  bool none_of_the_above = false; // a zero logit beside the parents'
+  int iterations = 3;               // r >= 1
   bool stop_inner_gradient = false; // treat the couplings as constants in the gradient
 };
 
 /// What the backward pass needs of the forward: per iteration the parents' sums and outputs.
-/// sums and outputs are (iterations, B, J, E).
+/// Both are (iterations, B, J, E).
 struct RoutingState {
   real* sums;
   real* outputs;
@@ -22,9 +22,10 @@ struct RoutingState {
 
 /// children (B, I, D), weights (I, J, E, D), bias (J, E) or null -> parents (B, J, E) = the last
 /// iteration's outputs. couplings, where not null, receives the last iteration's (B, I, J).
+/// The bits depend neither on the number of threads nor on which other images are in the batch.
 void routing_forward(const RoutingShape& shape, const RoutingOptions& options, std::int64_t batch,
-                     const real* children, const real* weights, const real* bias, const RoutingState& state,
-                     real* parents, real* couplings, Arena& scratch);
+                     const real* children, const real* weights, const real* bias,
+                     const RoutingState& state, real* parents, real* couplings, Arena& scratch);
 
 /// Any of the three gradients may be null. accumulate_* adds instead of replacing.
 struct RoutingGradients {
@@ -36,6 +37,7 @@ struct RoutingGradients {
   bool accumulate_bias;
 };
 
+/// state is that of the forward, the other arguments are its arguments; grad_parents (B, J, E).
 void routing_backward(const RoutingShape& shape, const RoutingOptions& options, std::int64_t batch,
                       const real* children, const real* weights, const RoutingState& state,
                       const real* grad_parents, const RoutingGradients& gradients, Arena& scratch);

@@ -24,7 +24,7 @@ struct AdamStep {
   real gradient_scale;
 };
 
-struct ElementwiseKernels {
+struct ArithmeticKernels {
   /// y = a x, or y += a x.
   void (*scale)(std::int64_t n, real a, const real* x, real* y, bool accumulate);
   /// z = x + y.
@@ -44,7 +44,9 @@ struct ElementwiseKernels {
   /// y = 1 / (1 + exp(-x)); grad_x (+)= grad_y y (1 - y).
   void (*sigmoid)(std::int64_t n, const real* x, real* y);
   void (*sigmoid_backward)(std::int64_t n, const real* y, const real* grad_y, real* grad_x, bool accumulate);
+};
 
+struct RowKernels {
   /// Each row: y = exp(x - max x) / sum; grad_x (+)= y (grad_y - <grad_y, y>).
   void (*softmax)(std::int64_t rows, std::int64_t size, const real* x, real* y);
   void (*softmax_backward)(std::int64_t rows, std::int64_t size, const real* y, const real* grad_y,
@@ -60,7 +62,9 @@ struct ElementwiseKernels {
                           const real* grad_y, real* grad_x, bool accumulate);
   /// y[c] (+)= sum over rows of x[row, c], rows in order.
   void (*column_sums)(std::int64_t rows, std::int64_t size, const real* x, real* y, bool accumulate);
+};
 
+struct OptimiserKernels {
   /// One step over n parameters, reading gradient, first and second moment once.
   void (*adam)(std::int64_t n, const AdamStep& step, const real* gradient, real* first, real* second,
                real* parameter);
@@ -68,6 +72,8 @@ struct ElementwiseKernels {
   void (*momentum)(std::int64_t n, real rate, real momentum, real gradient_scale, const real* gradient,
                    real* velocity, real* parameter);
 };
+
+struct ElementwiseKernels : ArithmeticKernels, RowKernels, OptimiserKernels {};
 
 /// Added to |x|^2 before the square root, so that squash and length have a gradient at zero.
 inline constexpr real squash_epsilon = real(1e-9);
@@ -97,37 +103,54 @@ struct GemmKernels {
 
 // ---- dynamic routing ----------------------------------------------------------------------------
 // Images are the lanes: a tile of `images` images is transposed so that one register holds the same
-// number of all of them. Every sum then runs in order inside a lane, the softmax over parents needs no
-// shuffles, and any J, E, D will do. I children, J parents, E parent pose, D child pose.
+// number of all of them. Every sum then runs in order inside a lane, the softmax over parents needs
+// no shuffles, and any J, E, D will do. I children, J parents, E parent pose, D child pose.
+// A vote is u_hat_ij = W_ij u_i (E); b_ij = <V_j, u_hat_ij> are the logits of a preference V, the sum
+// of the parents' outputs so far; c_ij = softmax over j of b_ij are the couplings.
 
 struct RoutingShape {
   std::int64_t children, parents, parent_pose, child_pose;
   /// A zero logit beside the parents' (the paper's none-of-the-above category).
-  bool none_of_the_above;
+  bool none_of_the_above = false;
+};
+
+/// What the gradients need of every iteration t: arrays of pointers, indexed [tile * iterations + t],
+/// to (J, E, images).
+struct RoutingHistory {
+  std::int64_t iterations;
+  /// V^(t-1); null means zero logits.
+  const real* const* preferences;
+  /// gs^t, the gradient of the parents' sums.
+  const real* const* grad_sums;
+  /// The gradient does not see that the couplings depend on the votes.
+  bool constant_couplings;
 };
 
 struct RoutingKernels {
   /// Images per tile, the lanes of a register.
   std::int64_t images;
-  /// Children [begin, end): adds sum_i c_ij W_ij u_i to sums (J, E, images).
-  /// children (I, D, images); weights (I, J, E, D); preference (J, E, images) is V = sum of the
-  /// parents' outputs so far, so that the logits are <V_j, W_ij u_i>; null means zero logits.
-  void (*forward)(const RoutingShape& shape, std::int64_t begin, std::int64_t end, const real* children,
-                  const real* weights, const real* preference, real* sums);
-  /// Children [begin, end): adds sum_i p_ij W_ij u_i to grad_preference (J, E, images), where
-  /// p_ij = c_ij (q_ij - sum_k c_ik q_ik) and q_ij = <grad_sums_j, W_ij u_i>.
-  void (*backward)(const RoutingShape& shape, std::int64_t begin, std::int64_t end, const real* children,
-                   const real* weights, const real* preference, const real* grad_sums,
-                   real* grad_preference);
-  /// One child, `tiles` tiles, `iterations` iterations: with g_j = sum over iterations t of
-  /// c^t_ij grad_sums^t_j + p^t_ij V^(t-1)_j, writes grad_child (D, images) of every tile where it is not
-  /// null, and adds g_j u^T summed over tiles and lanes to grad_weights (J, E, D) where it is not null.
-  /// preferences[tile][t] may be null for zero logits; children and grad_children are spaced by
-  /// tile_stride elements.
-  void (*gradients)(const RoutingShape& shape, std::int64_t tiles, std::int64_t iterations,
-                    const real* children, std::int64_t tile_stride, const real* weights,
-                    const real* const* preferences, const real* const* grad_sums, real* grad_children,
-                    real* grad_weights);
+  /// Children that one call of `gradients` takes at most.
+  std::int64_t block;
+  /// Elements of scratch memory that any call below needs.
+  std::int64_t (*scratch)(const RoutingShape& shape, std::int64_t iterations);
+  /// Children [begin, end): adds sum_i c_ij u_hat_ij to sums (J, E, images).
+  /// children (I, D, images); weights (I, J, E, D); preference (J, E, images), null means zero logits.
+  void (*forward)(const RoutingShape& shape, std::int64_t begin, std::int64_t end,
+                  const real* children, const real* weights, const real* preference, real* sums,
+                  real* scratch);
+  /// Children [begin, end): adds sum_i p_ij u_hat_ij to grad_preference (J, E, images), where
+  /// p_ij = c_ij (q_ij - sum_k c_ik q_ik) and q_ij = <grad_sums_j, u_hat_ij>. preference is not null.
+  void (*backward)(const RoutingShape& shape, std::int64_t begin, std::int64_t end,
+                   const real* children, const real* weights, const real* preference,
+                   const real* grad_sums, real* grad_preference, real* scratch);
+  /// Children [begin, end), at most `block`, of every tile: with
+  /// g_ij = sum over t of c^t_ij gs^t_j + p^t_ij V^(t-1)_j, writes sum_j W_ij^T g_ij to grad_children
+  /// (tile, I, D, images) where it is not null, and adds g_ij u_i^T, summed over all images, to
+  /// grad_weights (I, J, E, D) where it is not null. children is (tile, I, D, images).
+  void (*gradients)(const RoutingShape& shape, std::int64_t begin, std::int64_t end,
+                    std::int64_t tiles, const real* children, const real* weights,
+                    const RoutingHistory& history, real* grad_children, real* grad_weights,
+                    real* scratch);
 };
 
 // ---- the table ----------------------------------------------------------------------------------
