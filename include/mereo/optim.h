@@ -1,4 +1,5 @@
-// Floor 7: optimisers and learning-rate schedules. They see one block of parameters and one of gradients.
+// Floor 7: optimisers and learning-rate schedules. They see one block of parameters and one of
+// gradients.
 #pragma once
 
 #include <mereo/core.h>
@@ -19,9 +20,10 @@ public:
   virtual std::string name() const = 0;
   /// One step. Gradients are multiplied by gradient_scale first (see clip_scale). Throws Error when
   /// the sizes change between steps.
-  virtual void step(std::span<real> parameters, std::span<const real> gradients, double learning_rate,
-                    double gradient_scale) = 0;
-  /// Named state blocks, for checkpoints; the same memory on every call.
+  virtual void step(std::span<real> parameters, std::span<const real> gradients,
+                    double learning_rate, double gradient_scale) = 0;
+  /// Named state blocks, each as long as the parameters, for checkpoints; the same memory on every
+  /// call.
   virtual std::vector<std::pair<std::string, std::span<real>>> state() = 0;
   /// Steps taken so far; set it with the state when resuming.
   std::int64_t steps = 0;
@@ -45,18 +47,22 @@ struct Schedule {
   enum class Kind { constant, exponential, step, cosine };
   Kind kind = Kind::exponential;
   double start = 1e-3;
-  /// exponential: start * decay^(step / period), continuous; step: start * decay^floor(step / period).
+  /// exponential: start * decay^(step / period), continuous; step: start * decay^floor(step /
+  /// period).
   double decay = 0.96;
   double period = 2000;
   /// cosine: from start to floor over this many steps.
   double total = 0;
-  /// Never below this.
+  /// Never below this (nor below start, should that be lower).
   double floor = 1e-6;
 
   double at(std::int64_t step) const;
+  /// Throws Error when a number is out of range.
+  void check() const;
 };
 
 /// "constant", "exponential", "step" or "cosine". Throws Error for another name.
 Schedule::Kind schedule_kind(const std::string& name);
+std::string schedule_name(Schedule::Kind kind);
 
 } // namespace mereo
