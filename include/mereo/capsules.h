@@ -25,12 +25,14 @@ struct DynamicRouting {
 
 /// Votes and routing by agreement in one operation (Sabour et al. 2017, Procedure 1 and eq. 2, 3).
 /// children (B, I, D), weights (I, J, E, D), bias (J, E) or empty -> parents (B, J, E).
-/// The votes (B, I, J, E) are never stored: each pass, the backward included, computes them again in
-/// cache. `couplings`, where not empty, is a tensor (B, I, J) that receives the last iteration's.
+/// The votes (B, I, J, E) are never stored: each pass, the backward included, computes them again
+/// in cache. `couplings`, where not empty, is a tensor (B, I, J) that receives the last
+/// iteration's.
 Variable dynamic_routing(Tape& tape, Variable children, Variable weights, Variable bias,
                          const DynamicRouting& options, const Tensor& couplings = {});
 
-/// Keeps one capsule of each image and zeroes the others: (B, J, E) -> (B, J * E). which[b] in [0, J).
+/// Keeps one capsule of each image and zeroes the others: (B, J, E) -> (B, J * E). which[b] in [0,
+/// J).
 Variable mask(Tape& tape, Variable capsules, std::span<const std::int32_t> which);
 
 struct MarginLoss {
@@ -43,8 +45,8 @@ struct MarginLoss {
 Variable margin_loss(Tape& tape, Variable lengths, std::span<const std::int32_t> labels,
                      const MarginLoss& options);
 
-/// A convolution whose channels are grouped into poses and squashed: channel = type * pose + atom, so
-/// a capsule is 8 neighbouring CHANNELS of one pixel, never 8 pixels of one channel.
+/// A convolution whose channels are grouped into poses and squashed: channel = type * pose + atom,
+/// so a capsule is 8 neighbouring CHANNELS of one pixel, never 8 pixels of one channel.
 class PrimaryCapsules {
 public:
   struct Options {

@@ -9,7 +9,8 @@
 
 namespace mereo {
 
-/// What a model reads: images (B, height, width, channels) in [0, 1], and how many classes it tells apart.
+/// What a model reads: images (B, height, width, channels) in [0, 1], and how many classes it tells
+/// apart.
 struct InputShape {
   std::int64_t height = 28, width = 28, channels = 1, classes = 10;
   bool operator==(const InputShape&) const = default;
@@ -17,10 +18,10 @@ struct InputShape {
 
 /// What a forward pass leaves on the tape. What a model does not have is empty.
 struct Outputs {
-  Variable scores;         // (B, classes): the largest is the prediction
-  Variable capsules;       // (B, classes, pose)
-  Variable reconstruction; // (B, height * width * channels) in (0, 1)
-  Variable loss;           // scalar; only with labels
+  Variable scores;                                   // (B, classes): the largest is the prediction
+  Variable capsules;                                 // (B, classes, pose)
+  Variable reconstruction;                           // (B, height * width * channels) in (0, 1)
+  Variable loss;                                     // scalar; only with labels
   Variable classification_loss, reconstruction_loss; // its two terms
 };
 
@@ -61,8 +62,8 @@ struct CapsNetConfig {
   double primary_scale = 1;
   /// A bias on the class capsules, added before squash in every iteration.
   bool class_bias = false;
-  /// Starting values of the authors' code: truncated normal of deviation 0.05 (first layer) and 0.1,
-  /// biases 0.1. Otherwise He and Glorot by layer, votes of deviation 0.05, biases 0.
+  /// Starting values of the authors' code: truncated normal of deviation 0.05 (first layer) and
+  /// 0.1, biases 0.1. Otherwise He and Glorot by layer, votes of deviation 0.05, biases 0.
   bool authors_start = false;
 
   /// Effective reconstruction weight 0.01, primary scale 1 / types, class bias, starting values.
@@ -85,7 +86,8 @@ public:
   std::int64_t primary_capsules() const { return primary_count_; }
   /// Couplings (I, J) of the last routing iteration for one image (1, H, W, C).
   Tensor couplings(Tape& tape, const Tensor& image);
-  /// Decodes class capsules (B, J, E), all but which[b] masked: (B, pixels). Throws Error without a decoder.
+  /// Decodes class capsules (B, J, E), all but which[b] masked: (B, pixels). Throws Error without a
+  /// decoder.
   Variable decode(Tape& tape, Variable capsules, std::span<const std::int32_t> which, Mode mode);
 
 private:
@@ -106,7 +108,8 @@ void predictions(const Variable& scores, std::vector<std::int32_t>& out);
 
 /// Names that make_model knows.
 std::vector<std::string> model_names();
-/// config is flat JSON; what it leaves out keeps its default. Throws Error for an unknown name or key.
+/// config is flat JSON; what it leaves out keeps its default. Throws Error for an unknown name or
+/// key.
 std::unique_ptr<Model> make_model(const std::string& name, const std::string& config,
                                   std::uint64_t seed);
 

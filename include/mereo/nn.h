@@ -22,7 +22,9 @@ struct Initialiser {
 
   static Initialiser constant(double value) { return {Kind::constant, value}; }
   static Initialiser normal(double deviation) { return {Kind::normal, deviation}; }
-  static Initialiser truncated_normal(double deviation) { return {Kind::truncated_normal, deviation}; }
+  static Initialiser truncated_normal(double deviation) {
+    return {Kind::truncated_normal, deviation};
+  }
   /// Glorot & Bengio 2010: uniform within sqrt(6 / (fan_in + fan_out)).
   static Initialiser glorot(double fan_in, double fan_out);
   /// He et al. 2015, for layers followed by a ReLU: normal with deviation sqrt(2 / fan_in).

@@ -1,6 +1,6 @@
-// Floor 4: differentiable operations that every network has. Each checks its shapes, takes its output
-// from the tape's arena, calls one kernel and records one node. All throw Error for shapes that do
-// not fit. Capsule operations are in <mereo/capsules.h>.
+// Floor 4: differentiable operations that every network has. Each checks its shapes, takes its
+// output from the tape's arena, calls one kernel and records one node. All throw Error for shapes
+// that do not fit. Capsule operations are in <mereo/capsules.h>.
 #pragma once
 
 #include <mereo/tape.h>

@@ -12,14 +12,15 @@ namespace mereo {
 
 class Tape;
 
-/// A differentiable operation: its name and its rule. The rule reads what the forward saved and adds
-/// to the gradients of its inputs (see Tape::gradient_into).
+/// A differentiable operation: its name and its rule. The rule reads what the forward saved and
+/// adds to the gradients of its inputs (see Tape::gradient_into).
 struct Op {
   const char* name;
   void (*vjp)(Tape& tape, const void* saved);
 };
 
-/// Where an operation's rule puts a gradient: at `data`, replacing or adding; null when nobody wants it.
+/// Where an operation's rule puts a gradient: at `data`, replacing or adding; null when nobody
+/// wants it.
 struct GradientSink {
   real* data;
   bool accumulate;
@@ -104,8 +105,8 @@ public:
   std::span<const Node> nodes() const { return nodes_; }
   /// The tape as a listing, one operation a line: number, layer, operation, shape.
   std::string listing() const;
-  /// "layer conv1, operation convolution" of the first output that holds a NaN or an infinity, or ""
-  /// when all are finite.
+  /// "layer conv1, operation convolution" of the first output that holds a NaN or an infinity, or
+  /// "" when all are finite.
   std::string first_nonfinite() const;
 
 private:
@@ -118,10 +119,13 @@ private:
   const char* layer_ = "";
 };
 
-/// Names the layer that operations recorded during its life belong to. The name must outlive the tape.
+/// Names the layer that operations recorded during its life belong to. The name must outlive the
+/// tape.
 class LayerScope {
 public:
-  LayerScope(Tape& tape, const char* layer) : tape_(tape), before_(tape.layer_) { tape.layer_ = layer; }
+  LayerScope(Tape& tape, const char* layer) : tape_(tape), before_(tape.layer_) {
+    tape.layer_ = layer;
+  }
   ~LayerScope() { tape_.layer_ = before_; }
   LayerScope(const LayerScope&) = delete;
   LayerScope& operator=(const LayerScope&) = delete;

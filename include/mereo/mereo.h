@@ -1,0 +1,17 @@
+// Everything.
+#pragma once
+
+#include <mereo/capsules.h>
+#include <mereo/core.h>
+#include <mereo/data.h>
+#include <mereo/io.h>
+#include <mereo/isa.h>
+#include <mereo/memory.h>
+#include <mereo/models.h>
+#include <mereo/nn.h>
+#include <mereo/ops.h>
+#include <mereo/optim.h>
+#include <mereo/random.h>
+#include <mereo/tape.h>
+#include <mereo/tensor.h>
+#include <mereo/train.h>

@@ -1,0 +1,88 @@
+// convolution: y = activity(scale * x * w + bias), * the cross-correlation of x (B, H, W, C) with
+//              w (KH, KW, C, N)
+//              g = grad_y masked by the activity:  grad_x += scale g *^T w,  grad_w += scale x *^T
+//              g, grad_bias += sum over images and pixels of g
+#include "kernels/convolution.h"
+#include "autodiff/affine.h"
+#include "autodiff/op_list.h"
+
+namespace mereo {
+
+namespace {
+
+struct Saved {
+  Variable x, w, bias, y;
+  ConvolutionShape shape;
+  Activity activity;
+  real scale;
+};
+
+void convolution_vjp(Tape& tape, const void* saved) {
+  const auto& s = *static_cast<const Saved*>(saved);
+  const real* grad = epilogue_vjp(tape, s.activity, s.y, s.bias, s.shape.filters);
+  if (const GradientSink sink = tape.gradient_into(s.x))
+    convolution_grad_input(s.shape, grad, s.w.data(), s.scale, sink.data, sink.accumulate,
+                           tape.arena());
+  if (const GradientSink sink = tape.gradient_into(s.w))
+    convolution_grad_weight(s.shape, s.x.data(), grad, s.scale, sink.data, sink.accumulate,
+                            tape.arena());
+}
+
+/// Output size and zeros before the image along one axis.
+struct Extent {
+  std::int64_t out, pad_before;
+};
+
+Extent extent(std::int64_t size, std::int64_t kernel, std::int64_t stride, Padding padding) {
+  if (padding == Padding::valid)
+    return {(size - kernel) / stride + 1, 0};
+  const std::int64_t out = (size + stride - 1) / stride;
+  return {out, std::max<std::int64_t>(0, (out - 1) * stride + kernel - size) / 2};
+}
+
+ConvolutionShape check(const Shape& x, const Shape& w, const ConvolutionOptions& options) {
+  const std::string values = "image " + x.text() + ", kernel " + w.text();
+  if (x.rank() != 4 || w.rank() != 4 || x[3] != w[2])
+    throw Error("convolution", "image and kernel do not fit", values,
+                "image (B, H, W, C) takes kernel (KH, KW, C, N)");
+  if (options.stride < 1)
+    throw Error("convolution", "the stride is not positive", std::to_string(options.stride));
+  if (options.padding == Padding::valid && (w[0] > x[1] || w[1] > x[2]))
+    throw Error("convolution", "the kernel is larger than the image", values,
+                "use larger images, a smaller kernel or padding \"same\"");
+  const Extent rows = extent(x[1], w[0], options.stride, options.padding);
+  const Extent columns = extent(x[2], w[1], options.stride, options.padding);
+  return {.batch = x[0],
+          .height = x[1],
+          .width = x[2],
+          .channels = x[3],
+          .kernel_height = w[0],
+          .kernel_width = w[1],
+          .filters = w[3],
+          .stride = options.stride,
+          .pad_top = rows.pad_before,
+          .pad_left = columns.pad_before,
+          .out_height = rows.out,
+          .out_width = columns.out};
+}
+
+} // namespace
+
+const Op ops::convolution = {"convolution", convolution_vjp};
+
+Variable convolution(Tape& tape, Variable x, Variable w, Variable bias,
+                     const ConvolutionOptions& options) {
+  const ConvolutionShape shape = check(x.shape(), w.shape(), options);
+  if (!bias.empty() && !(bias.shape() == Shape{shape.filters}))
+    throw Error("convolution", "the bias does not fit the kernel",
+                "bias " + bias.shape().text() + ", kernel " + w.shape().text());
+  const Variable y =
+      tape.output({shape.batch, shape.out_height, shape.out_width, shape.filters}, {x, w, bias});
+  convolution_forward(shape, x.data(), w.data(), options.scale,
+                      bias.empty() ? nullptr : bias.data(), kernel_activation(options.activity),
+                      y.data(), tape.arena());
+  tape.record(ops::convolution, y, Saved{x, w, bias, y, shape, options.activity, options.scale});
+  return y;
+}
+
+} // namespace mereo

@@ -1,0 +1,21 @@
+// What operations that work element by element, or row by row, have in common.
+#pragma once
+
+#include "core/parallel.h"
+
+#include <mereo/tape.h>
+
+#include <cstdint>
+
+namespace mereo {
+
+/// Elements that one chunk of an elementwise loop handles: large enough to pay for waking a thread,
+/// and a multiple of every register's width.
+inline constexpr std::int64_t elementwise_grain = 1 << 15;
+
+/// Rows of `size` elements for one chunk of a row-by-row loop.
+inline std::int64_t row_grain(std::int64_t size) {
+  return std::max<std::int64_t>(1, elementwise_grain / std::max<std::int64_t>(1, size));
+}
+
+} // namespace mereo

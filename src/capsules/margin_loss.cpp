@@ -1,0 +1,75 @@
+// Margin loss (Sabour, Frosst, Hinton 2017, eq. 4), mean over the batch:
+//
+//   L = 1/B sum_b sum_k  T_k max(0, m+ - l_k)^2 + lambda (1 - T_k) max(0, l_k - m-)^2
+//   grad_l_k += grad_L / B * (-2 T_k max(0, m+ - l_k) + 2 lambda (1 - T_k) max(0, l_k - m-))
+#include "capsules/op_list.h"
+
+#include <mereo/capsules.h>
+
+#include <algorithm>
+
+namespace mereo {
+
+namespace {
+
+struct Saved {
+  Variable lengths, loss;
+  const std::int32_t* labels;
+  MarginLoss options;
+};
+
+/// How far a length is on the wrong side of its margin, NaN kept.
+real violation(real length, bool present, const MarginLoss& options) {
+  const real by = present ? options.present - length : length - options.absent;
+  return by <= 0 ? real(0) : by;
+}
+
+void margin_loss_vjp(Tape& tape, const void* saved) {
+  const auto& s = *static_cast<const Saved*>(saved);
+  const GradientSink sink = tape.gradient_into(s.lengths);
+  if (!sink)
+    return;
+  const std::int64_t B = s.lengths.shape()[0], K = s.lengths.shape()[1];
+  const real factor = 2 * *tape.gradient_of(s.loss) / real(B);
+  for (std::int64_t b = 0; b < B; ++b)
+    for (std::int64_t k = 0; k < K; ++k) {
+      const std::int64_t at = b * K + k;
+      const bool present = s.labels[b] == k;
+      const real slope = present ? real(-1) : s.options.absent_weight;
+      const real grad = factor * slope * violation(s.lengths.data()[at], present, s.options);
+      sink.data[at] = sink.accumulate ? sink.data[at] + grad : grad;
+    }
+}
+
+} // namespace
+
+const Op ops::margin_loss = {"margin_loss", margin_loss_vjp};
+
+Variable margin_loss(Tape& tape, Variable lengths, std::span<const std::int32_t> labels,
+                     const MarginLoss& options) {
+  const Shape& shape = lengths.shape();
+  if (shape.rank() != 2 || std::int64_t(labels.size()) != shape[0] || labels.empty())
+    throw Error("margin_loss", "lengths and labels do not fit",
+                "lengths " + shape.text() + ", " + std::to_string(labels.size()) + " labels",
+                "one label for each image of (B, classes)");
+  const std::int64_t B = shape[0], K = shape[1];
+  auto* kept = tape.arena().allocate_array<std::int32_t>(labels.size());
+  std::copy(labels.begin(), labels.end(), kept);
+  double total = 0;
+  for (std::int64_t b = 0; b < B; ++b) {
+    if (kept[b] < 0 || kept[b] >= K)
+      throw Error("margin_loss", "no such class",
+                  "label " + std::to_string(kept[b]) + " of " + std::to_string(K) + " classes");
+    for (std::int64_t k = 0; k < K; ++k) {
+      const bool present = kept[b] == k;
+      const double by = violation(lengths.data()[b * K + k], present, options);
+      total += (present ? 1.0 : double(options.absent_weight)) * by * by;
+    }
+  }
+  const Variable loss = tape.output({}, {lengths});
+  *loss.data() = real(total / double(B));
+  tape.record(ops::margin_loss, loss, Saved{lengths, loss, kept, options});
+  return loss;
+}
+
+} // namespace mereo

@@ -1,0 +1,188 @@
+// CapsNet (Sabour, Frosst, Hinton 2017, section 4): convolution with ReLU, primary capsules, class
+// capsules by dynamic routing, and a decoder that reconstructs the image from one class capsule.
+#include "models/capsnet_config.h"
+
+#include <cmath>
+
+namespace mereo {
+
+namespace {
+
+/// Output size of a convolution along one axis, as the layers compute it.
+std::int64_t output_size(std::int64_t size, std::int64_t kernel, std::int64_t stride,
+                         Padding padding) {
+  if (padding == Padding::same)
+    return (size + stride - 1) / stride;
+  return size < kernel ? 0 : (size - kernel) / stride + 1;
+}
+
+constexpr std::int64_t primary_stride = 2;
+
+std::int64_t primary_grid(std::int64_t size, const CapsNetConfig& config) {
+  const std::int64_t conv = output_size(size, config.kernel, 1, config.padding);
+  return output_size(conv, config.kernel, primary_stride, config.padding);
+}
+
+void check(const CapsNetConfig& c) {
+  const auto positive = [](const char* what, std::int64_t value) {
+    if (value < 1)
+      throw Error("CapsNet", std::string(what) + " must be positive", std::to_string(value));
+  };
+  positive("height", c.input.height);
+  positive("width", c.input.width);
+  positive("channels", c.input.channels);
+  positive("classes", c.input.classes);
+  positive("kernel", c.kernel);
+  positive("conv_filters", c.conv_filters);
+  positive("primary_types", c.primary_types);
+  positive("primary_pose", c.primary_pose);
+  positive("class_pose", c.class_pose);
+  positive("decoder_hidden1", c.decoder_hidden1);
+  positive("decoder_hidden2", c.decoder_hidden2);
+  positive("routing_iterations", c.routing.iterations);
+  if (!(c.reconstruction_weight >= 0) || !std::isfinite(c.reconstruction_weight))
+    throw Error("CapsNet", "reconstruction_weight must not be negative",
+                std::to_string(c.reconstruction_weight));
+  if (primary_grid(c.input.height, c) < 1 || primary_grid(c.input.width, c) < 1)
+    throw Error("CapsNet", "the images are too small for two convolutions without padding",
+                std::to_string(c.input.height) + " x " + std::to_string(c.input.width) +
+                    " pixels, kernel " + std::to_string(c.kernel),
+                "use larger images, a smaller kernel or padding \"same\"");
+}
+
+Initialiser bias_start(const CapsNetConfig& config) {
+  return Initialiser::constant(config.authors_start ? 0.1 : 0.0);
+}
+
+ConvolutionLayer::Options conv_options(const CapsNetConfig& c) {
+  const double fan_in = double(c.kernel * c.kernel * c.input.channels);
+  return {.kernel = c.kernel,
+          .channels = c.input.channels,
+          .filters = c.conv_filters,
+          .convolution = {.padding = c.padding, .activity = Activity::relu},
+          .weights =
+              c.authors_start ? Initialiser::truncated_normal(0.05) : Initialiser::he(fan_in),
+          .bias = bias_start(c)};
+}
+
+PrimaryCapsules::Options primary_options(const CapsNetConfig& c) {
+  const double taps = double(c.kernel * c.kernel);
+  const double outputs = double(c.primary_types * c.primary_pose);
+  return {.kernel = c.kernel,
+          .channels = c.conv_filters,
+          .types = c.primary_types,
+          .pose = c.primary_pose,
+          .stride = primary_stride,
+          .padding = c.padding,
+          .scale = real(c.primary_scale),
+          .weights = c.authors_start
+                         ? Initialiser::truncated_normal(0.1)
+                         : Initialiser::glorot(taps * double(c.conv_filters), taps * outputs),
+          .bias = bias_start(c)};
+}
+
+RoutedCapsules::Options class_options(const CapsNetConfig& c, std::int64_t children) {
+  return {.children = children,
+          .parents = c.input.classes,
+          .child_pose = c.primary_pose,
+          .parent_pose = c.class_pose,
+          .routing = c.routing,
+          .bias = c.class_bias,
+          .weights =
+              c.authors_start ? Initialiser::truncated_normal(0.1) : Initialiser::normal(0.05),
+          .bias_start = bias_start(c)};
+}
+
+Decoder::Options decoder_options(const CapsNetConfig& c) {
+  return {.inputs = c.input.classes * c.class_pose,
+          .hidden1 = c.decoder_hidden1,
+          .hidden2 = c.decoder_hidden2,
+          .pixels = c.input.height * c.input.width * c.input.channels,
+          .authors_start = c.authors_start};
+}
+
+} // namespace
+
+CapsNetConfig& CapsNetConfig::authors_recipe() {
+  reconstruction_weight = 0.01;
+  primary_scale = 1.0 / double(primary_types);
+  class_bias = true;
+  authors_start = true;
+  return *this;
+}
+
+CapsNet::CapsNet(const CapsNetConfig& config, std::uint64_t seed) : config_(config) {
+  check(config);
+  primary_count_ = primary_grid(config.input.height, config) *
+                   primary_grid(config.input.width, config) * config.primary_types;
+  conv_ = std::make_unique<ConvolutionLayer>(parameters_, "conv1", conv_options(config));
+  primary_ = std::make_unique<PrimaryCapsules>(parameters_, "primary", primary_options(config));
+  classes_ = std::make_unique<RoutedCapsules>(parameters_, "classes",
+                                              class_options(config, primary_count_));
+  if (config.decoder)
+    decoder_ = std::make_unique<Decoder>(parameters_, "decoder", decoder_options(config));
+  parameters_.allocate(seed);
+}
+
+std::string CapsNet::config() const {
+  return capsnet_config_text(config_);
+}
+
+Variable CapsNet::primary(Tape& tape, const Tensor& images, Mode mode) {
+  const InputShape& in = config_.input;
+  const Shape& shape = images.shape();
+  if (shape.rank() != 4 || shape[0] < 1 || shape[1] != in.height || shape[2] != in.width ||
+      shape[3] != in.channels)
+    throw Error("CapsNet::forward", "the images do not fit the model",
+                "images " + shape.text() + ", model " +
+                    Shape{in.height, in.width, in.channels}.text(),
+                "images are (batch, height, width, channels)");
+  const Variable features = conv_->forward(tape, parameters_, tape.constant(images), mode);
+  return primary_->forward(tape, parameters_, features, mode);
+}
+
+Outputs CapsNet::forward(Tape& tape, const Tensor& images, std::span<const std::int32_t> labels,
+                         Mode mode) {
+  Outputs out;
+  out.capsules = classes_->forward(tape, parameters_, primary(tape, images, mode), mode);
+  const LayerScope scope(tape, "loss");
+  out.scores = lengths(tape, out.capsules);
+  if (decoder_) {
+    // The truth chooses the capsule while training, the longest one otherwise.
+    if (mode == Mode::evaluation || labels.empty())
+      predictions(out.scores, predicted_);
+    const std::span<const std::int32_t> shown = mode == Mode::training && !labels.empty()
+                                                    ? labels
+                                                    : std::span<const std::int32_t>(predicted_);
+    out.reconstruction = decode(tape, out.capsules, shown, mode);
+  }
+  if (labels.empty())
+    return out;
+  out.classification_loss = margin_loss(tape, out.scores, labels, config_.margin);
+  out.loss = out.classification_loss;
+  if (decoder_) {
+    const real factor = real(config_.reconstruction_weight / double(images.shape()[0]));
+    out.reconstruction_loss = squared_error(tape, out.reconstruction, images, factor);
+    out.loss = add(tape, out.classification_loss, out.reconstruction_loss);
+  }
+  return out;
+}
+
+Variable CapsNet::decode(Tape& tape, Variable capsules, std::span<const std::int32_t> which,
+                         Mode mode) {
+  if (!decoder_)
+    throw Error("CapsNet::decode", "this network has no decoder");
+  return decoder_->forward(tape, parameters_, mask(tape, capsules, which), mode);
+}
+
+Tensor CapsNet::couplings(Tape& tape, const Tensor& image) {
+  if (image.shape().rank() != 4 || image.shape()[0] != 1)
+    throw Error("CapsNet::couplings", "not a single image", image.shape().text(),
+                "pass (1, H, W, C)");
+  const Tensor couplings(Shape{1, primary_count_, config_.input.classes});
+  classes_->forward(tape, parameters_, primary(tape, image, Mode::evaluation), Mode::evaluation,
+                    couplings);
+  return couplings.reshape({primary_count_, config_.input.classes});
+}
+
+} // namespace mereo
