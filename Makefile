@@ -2,25 +2,26 @@
 
 # ---- Knobs --------------------------------------------------------------------------------------
 
-SANITIZE ?=
-DEBUG    ?= 0
-OPENMP   ?= 1
-V        ?= 0
-PREFIX   ?= /usr/local
+SANITIZE ?=#            e.g. address,undefined or thread (which switches to clang)
+DEBUG    ?= 0#          1: no optimisation but in kernels, debug information
+OPENMP   ?= 1#          0: one thread, no OpenMP needed
+V        ?= 0#          1: show the commands
+PREFIX   ?= /usr/local# where install puts things, below DESTDIR
+ARGS     ?=#            passed on to the program by train, bench and signature
 
-comma := ,
-empty :=
-space := $(empty) $(empty)
+PYTHON   ?= $(firstword $(wildcard /usr/bin/python3) python3)
 
 ifeq ($(origin CXX),default)
 CXX := g++
-# Only clang's OpenMP runtime tells ThreadSanitizer about its barriers.
+# Only with clang's OpenMP runtime does ThreadSanitizer know about the barriers.
 ifneq ($(findstring thread,$(SANITIZE)),)
 CXX := $(shell command -v clang++ || command -v clang++-14 || echo clang++)
 endif
 endif
 
-# One folder per variant, so that none undoes another's work: build, build/debug, build/address-undefined ...
+# Each variant has a folder of its own: build, build/debug, build/address-undefined, ...
+comma := ,
+space := $(subst ,, )
 VARIANT := $(subst $(comma),-,$(SANITIZE))
 ifneq ($(DEBUG),0)
 VARIANT += debug
@@ -28,10 +29,9 @@ endif
 ifeq ($(OPENMP),0)
 VARIANT += serial
 endif
-VARIANT := $(subst $(space),-,$(strip $(VARIANT)))
-BUILD   ?= $(if $(VARIANT),build/$(VARIANT),build)
+BUILD ?= build$(addprefix /,$(subst $(space),-,$(strip $(VARIANT))))
 
-ifeq ($(filter -j% --jobserver%,$(MAKEFLAGS)),)
+ifeq ($(MAKELEVEL),0)
 MAKEFLAGS += -j$(shell nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2)
 endif
 
@@ -57,13 +57,18 @@ OPENMP_FLAGS := $(if $(filter 0,$(OPENMP)),-Wno-unknown-pragmas,-fopenmp)
 
 BASE_FLAGS := -std=c++20 -Wall -Wextra -ffp-contract=off $(OPENMP_FLAGS) $(SANITIZE_FLAGS)
 INCLUDES   := -Iinclude -Isrc
+ifeq ($(shell uname -s),Darwin)
+BREW       := $(shell brew --prefix)
+INCLUDES   += -isystem $(BREW)/include
+LDFLAGS    += -L$(BREW)/lib
+endif
 FLAGS       = $(BASE_FLAGS) $(INCLUDES) $(OPTIMIZE) $(CPPFLAGS) $(CXXFLAGS)
 LINK_FLAGS  = $(OPENMP_FLAGS) $(SANITIZE_FLAGS) $(LDFLAGS)
 LIBS       := -lz
 
 # Per-ISA objects are optimised even in a debug build: at -O0 their inline functions become weak
 # symbols, of which the linker keeps one copy for all instruction sets.
-ISA_OPTIMIZE := $(if $(filter -O0,$(OPTIMIZE)),-O2 -g,$(OPTIMIZE))
+ISA_FLAGS     = $(FLAGS) $(if $(filter -O0,$(OPTIMIZE)),-O2) -fno-exceptions
 FLAGS_sse2   := -march=x86-64
 FLAGS_avx2   := -march=x86-64-v3
 FLAGS_avx512 := -march=x86-64-v4 -mprefer-vector-width=512
@@ -82,7 +87,9 @@ ISA_SOURCES := $(wildcard src/*/*_isa.cpp)
 SOURCES     := $(filter-out $(ISA_SOURCES),$(wildcard src/*/*.cpp))
 TESTS       := $(wildcard tests/*.cpp)
 GRADIENTS   := $(wildcard tests/gradients/*.cpp)
-PROGRAMS    := $(patsubst tools/%.cpp,%,$(wildcard tools/*.cpp))
+PROGRAMS     = $(filter-out $(if $(HAVE_BENCHMARK),,bench),$(patsubst tools/%.cpp,%,$(wildcard tools/*.cpp)))
+INSTALLED    = $(filter train evaluate predict,$(PROGRAMS))
+HEADERS     := $(wildcard include/mereo/*.h)
 
 OBJ             := $(BUILD)/obj
 KERNEL_OBJECTS  := $(foreach isa,$(ISAS),$(ISA_SOURCES:%.cpp=$(OBJ)/$(isa)/%.o))
@@ -93,38 +100,60 @@ GRADIENT_OBJECTS := $(patsubst %.cpp,$(OBJ)/double/%.o,tests/main.cpp $(GRADIENT
 PROGRAM_OBJECTS := $(PROGRAMS:%=$(OBJ)/tools/%.o)
 OBJECTS         := $(LIBRARY_OBJECTS) $(DOUBLE_OBJECTS) $(TEST_OBJECTS) $(GRADIENT_OBJECTS) $(PROGRAM_OBJECTS)
 
+# ---- Dependencies -------------------------------------------------------------------------------
+
+# Probed once per variant; the result is a makefile that says which optional libraries are here.
+# test and the targets that run a program install what is missing, all others only report it.
+CONFIG := $(BUILD)/config.mk
+PROBE   = CXX='$(CXX)' CPPFLAGS='$(CPPFLAGS) $(INCLUDES)' LDFLAGS='$(LDFLAGS)' PYTHON='$(PYTHON)' \
+          LINK_FLAGS='$(OPENMP_FLAGS) $(SANITIZE_FLAGS)' tools/deps.sh
+
+NO_BUILD := help clean deps deps-dev data format goldens uninstall check-%
+ifneq ($(filter-out $(NO_BUILD),$(or $(MAKECMDGOALS),all)),)
+include $(CONFIG)
+endif
+
+$(CONFIG): tools/deps.sh
+	@$(PROBE) $(if $(filter test train bench signature,$(MAKECMDGOALS)),install,check) $@
+
+.PHONY: deps deps-dev
+deps: ## install what building and testing need, by the package manager, or print the command
+	@$(PROBE) install $(CONFIG)
+deps-dev: ## the same, and what contributors need: clang, clang-format, valgrind, shellcheck, PyTorch
+	@$(PROBE) dev $(CONFIG)
+
 # ---- Building -----------------------------------------------------------------------------------
 
-.PHONY: all clean help FORCE
+.PHONY: all FORCE
 .DEFAULT_GOAL := all
 .SECONDARY:
 .DELETE_ON_ERROR:
 
-all: $(BUILD)/libmereo.a $(PROGRAMS:%=$(BUILD)/%) $(BUILD)/tests $(BUILD)/tests-double
+all: $(BUILD)/libmereo.a $(PROGRAMS:%=$(BUILD)/%) $(BUILD)/tests $(BUILD)/tests-double ## everything (the default)
 
 $(BUILD)/libmereo.a: $(LIBRARY_OBJECTS)
 $(BUILD)/double/libmereo.a: $(DOUBLE_OBJECTS)
-%/libmereo.a:
+%/libmereo.a: $(BUILD)/sources
 	$(call say,AR,$@)
-	$(Q)mkdir -p $(@D) && rm -f $@ && $(AR) rcs $@ $^
+	$(Q)mkdir -p $(@D) && rm -f $@ && $(AR) rcs $@ $(filter %.o,$^)
 
-$(BUILD)/tests: $(TEST_OBJECTS) $(BUILD)/libmereo.a
+$(BUILD)/tests: $(TEST_OBJECTS) $(BUILD)/libmereo.a $(BUILD)/sources
 	$(call say,LINK,$@)
-	$(Q)$(CXX) $(LINK_FLAGS) -o $@ $^ $(LIBS)
+	$(Q)$(CXX) $(LINK_FLAGS) -o $@ $(filter-out %/sources,$^) $(LIBS)
 
-$(BUILD)/tests-double: $(GRADIENT_OBJECTS) $(BUILD)/double/libmereo.a
+$(BUILD)/tests-double: $(GRADIENT_OBJECTS) $(BUILD)/double/libmereo.a $(BUILD)/sources
 	$(call say,LINK,$@)
-	$(Q)$(CXX) $(LINK_FLAGS) -o $@ $^ $(LIBS)
+	$(Q)$(CXX) $(LINK_FLAGS) -o $@ $(filter-out %/sources,$^) $(LIBS)
 
 $(PROGRAMS:%=$(BUILD)/%): $(BUILD)/%: $(OBJ)/tools/%.o $(BUILD)/libmereo.a
 	$(call say,LINK,$@)
-	$(Q)$(CXX) $(LINK_FLAGS) -o $@ $^ $(if $(filter bench,$*),-lbenchmark) $(LIBS)
+	$(Q)$(CXX) $(LINK_FLAGS) -o $@ $(filter-out %/sources,$^) $(if $(filter bench,$*),-lbenchmark) $(LIBS)
 
 define isa_rule
 $(OBJ)/$(1)/%.o: %.cpp $(BUILD)/flags
 	$$(call say,$(1),$$<)
 	$$(Q)mkdir -p $$(@D)
-	$$(Q)$$(CXX) $$(BASE_FLAGS) $$(INCLUDES) $$(ISA_OPTIMIZE) $$(CPPFLAGS) $$(CXXFLAGS) $$(FLAGS_$(1)) -fno-exceptions -DMEREO_ISA=$(1) -MMD -MP -c -o $$@ $$<
+	$$(Q)$$(CXX) $$(ISA_FLAGS) $$(FLAGS_$(1)) -DMEREO_ISA=$(1) -MMD -MP -c -o $$@ $$<
 endef
 $(foreach isa,$(ISAS),$(eval $(call isa_rule,$(isa))))
 
@@ -138,13 +167,105 @@ $(OBJ)/%.o: %.cpp $(BUILD)/flags
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CXX) $(FLAGS) $(if $(filter tests/%,$<),-Itests) -MMD -MP -c -o $@ $<
 
-# Changes only when the compiler or a flag does.
-$(BUILD)/flags: FORCE
+# Written only when their content changes: the flags, on which objects depend, and the list of
+# sources, on which archives and links do (so that a deleted source leaves them).
+$(BUILD)/flags: CONTENT = $(CXX) $(shell $(CXX) -dumpfullversion 2>/dev/null) $(ISA_FLAGS) $(LINK_FLAGS) \
+  $(foreach isa,$(ISAS),$(FLAGS_$(isa)))
+$(BUILD)/sources: CONTENT = $(LIBRARY_OBJECTS) $(TEST_OBJECTS) $(GRADIENT_OBJECTS)
+$(BUILD)/flags $(BUILD)/sources: FORCE
 	@mkdir -p $(@D)
-	@printf '%s\n' '$(CXX) $(FLAGS) $(ISA_OPTIMIZE) $(foreach isa,$(ISAS),$(FLAGS_$(isa)))' | cmp -s - $@ || \
-	printf '%s\n' '$(CXX) $(FLAGS) $(ISA_OPTIMIZE) $(foreach isa,$(ISAS),$(FLAGS_$(isa)))' > $@
+	@echo "$(CONTENT)" | cmp -s - $@ || echo "$(CONTENT)" > $@
 
 -include $(OBJECTS:.o=.d)
 
-clean:
-	rm -rf build
+# ---- Running ------------------------------------------------------------------------------------
+
+.PHONY: test train data bench signature goldens
+
+test: all ## install what is missing, build, run every test
+	@MAKE='$(MAKE)' tools/run_tests.sh $(BUILD)
+
+train: $(INSTALLED:%=$(BUILD)/%) data ## install what is missing, build, fetch MNIST, train on it
+	@$(BUILD)/train $(ARGS)
+
+data: ## fetch MNIST into data/
+	@tools/fetch.sh mnist
+
+bench: $(BUILD)/bench ## time the kernels and the networks
+	@$(BUILD)/bench $(ARGS)
+
+signature: $(BUILD)/tests ## print the hash of a short training run: it moves when numbers do
+	@$(BUILD)/tests --no-intro=true --test-case='signature*' $(ARGS)
+
+goldens: ## make tests/golden/ anew with PyTorch
+	@$(PYTHON) tools/make_goldens.py
+
+# ---- Checking -----------------------------------------------------------------------------------
+
+.PHONY: check check-floors check-headers check-symbols check-format check-shell check-layout format
+
+FORMATTED = $(shell find src include tests tools -name '*.h' -o -name '*.cpp')
+COMPILERS := $(sort $(CXX) $(foreach cxx,g++ clang++ clang++-14,$(shell command -v $(cxx) >/dev/null && echo $(cxx))))
+
+check: check-floors check-headers check-symbols check-format check-shell check-layout ## the structure of the sources
+
+# Who includes whom: tools/floors.txt.
+check-floors:
+	@tools/check_floors.sh
+
+# Each public header is the only include of a program, in both number types, for every compiler here.
+check-headers: $(HEADERS:include/mereo/%.h=$(BUILD)/headers/%.ok)
+$(BUILD)/headers/%.ok: include/mereo/%.h $(HEADERS) Makefile
+	@mkdir -p $(@D)
+	@for cxx in $(COMPILERS); do for number in FLOAT DOUBLE; do \
+	  echo '#include <mereo/$*.h>' | $$cxx -std=c++20 -Wall -Wextra -Werror -Iinclude -DMEREO_$$number \
+	    -fsyntax-only -x c++ - || exit 1; done; done
+	@touch $@
+
+# An inline function left in a per-ISA object is a weak symbol, of which the linker keeps one copy
+# for all instruction sets: on an older CPU the program may then die in code for a newer one.
+check-symbols: $(KERNEL_OBJECTS)
+	@! nm -AC $^ </dev/null | grep -E ' [WVu] ' || { echo 'weak symbols in per-ISA objects'; exit 1; }
+
+check-format:
+	@if command -v clang-format-14 >/dev/null; then clang-format-14 --dry-run -Werror $(FORMATTED); \
+	else echo 'clang-format-14 is not here: formatting not checked'; fi
+
+check-shell:
+	@if command -v shellcheck >/dev/null; then shellcheck tools/*.sh $(wildcard tests/*.sh) .ci/run; \
+	else echo 'shellcheck is not here: scripts not checked'; fi
+
+# Nothing new at the top level.
+check-layout:
+	@! git ls-files --cached --others --exclude-standard 2>/dev/null | cut -d/ -f1 | sort -u | grep -vE \
+	  '^(\..*|src|include|tests|tools|data|Makefile|README\.md|LICENSE)$$' || { echo 'is new at the top level'; exit 1; }
+
+format: ## format all sources
+	@clang-format-14 -i $(FORMATTED)
+
+# ---- Installing ---------------------------------------------------------------------------------
+
+.PHONY: install uninstall clean help
+
+TO      := $(DESTDIR)$(PREFIX)
+VERSION  = $(shell sed -n 's/.*version = "\(.*\)".*/\1/p' include/mereo/core.h)
+
+install: $(BUILD)/libmereo.a $(INSTALLED:%=$(BUILD)/%) ## library, headers, mereo.pc and programs (mereo-train ...) below PREFIX
+	@mkdir -p $(TO)/lib/pkgconfig $(TO)/include/mereo $(TO)/bin
+	@install -m 644 $(BUILD)/libmereo.a $(TO)/lib
+	@install -m 644 $(HEADERS) $(TO)/include/mereo
+	@sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' -e 's|@OPENMP@|$(filter -fopenmp,$(OPENMP_FLAGS))|' \
+	  tools/mereo.pc.in > $(TO)/lib/pkgconfig/mereo.pc
+	@for program in $(INSTALLED); do install -m 755 $(BUILD)/$$program $(TO)/bin/mereo-$$program; done
+	@echo 'installed below $(TO)'
+
+uninstall: ## remove them
+	@rm -rf $(TO)/include/mereo $(TO)/lib/libmereo.a $(TO)/lib/pkgconfig/mereo.pc $(TO)/bin/mereo-*
+
+clean: ## remove build/
+	@rm -rf build
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' Makefile
+	@echo; echo 'Knobs (make KNOB=value):'
+	@awk -F '[?=# ]+' '/^[A-Z]+ +\?=.*# / { text = $$0; sub(/[^#]*# */, "", text); printf "  %-10s %s\n", $$1, text }' Makefile
