@@ -32,6 +32,7 @@ namespace mereo::MEREO_ISA {
 
 /// One register of floats.
 using V = xsimd::batch<float>;
+using Mask = V::batch_bool_type;
 inline constexpr int lanes = int(V::size);
 
 MEREO_VERB V load(const float* p) {
@@ -43,6 +44,12 @@ MEREO_VERB void store(float* p, V v) {
 MEREO_VERB V broadcast(float x) {
   return V(x);
 }
+/// p[0], p[1], p[0], p[1], ...
+MEREO_VERB V broadcast_pair(const float* p) {
+  double both;
+  std::memcpy(&both, p, sizeof both);
+  return xsimd::bitwise_cast<V>(xsimd::batch<double>(both));
+}
 MEREO_VERB V zero() {
   return V(0.f);
 }
@@ -50,7 +57,7 @@ MEREO_VERB V sqrt(V a) {
   return xsimd::sqrt(a);
 }
 /// mask, from a comparison such as a > b, chooses a where it holds and b elsewhere.
-template <class Mask> MEREO_VERB V select(Mask mask, V a, V b) {
+MEREO_VERB V select(Mask mask, V a, V b) {
   return xsimd::select(mask, a, b);
 }
 
@@ -250,8 +257,14 @@ MEREO_VERB float max_of(V v) {
 
 #endif
 
-/// e^x to 1 ulp; denormal results are kept, and inf, -inf, NaN give inf, 0, NaN. Not xsimd's: this
-/// one has the same bits on AVX2, AVX-512 and NEON, because all three run the same fused
+/// The first n elements at p, and fill in the other lanes.
+MEREO_VERB V load_n(const float* p, std::int64_t n, V fill) {
+  static constexpr float index[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+  return select(load(index) < broadcast(float(n)), load_n(p, n), fill);
+}
+
+/// e^x to 1.1 ulp; denormal results are kept, and inf, -inf, NaN give inf, 0, NaN. Not xsimd's:
+/// this one has the same bits on AVX2, AVX-512 and NEON, because all three run the same fused
 /// operations.
 ///
 /// e^x = 2^n e^r with n = round(x / ln 2), |r| <= ln(2) / 2. ln 2 is split in two so that n times

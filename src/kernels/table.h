@@ -1,8 +1,8 @@
 // The one table of function pointers that stands between the engine and any instruction set.
 //
 // Every entry works on plain pointers on the calling thread; splitting work among threads, blocking
-// and scratch memory are the business of the files above (gemm.cpp, convolution.cpp, routing.cpp …).
-// No SIMD type, template or inline function may appear here (see lanes.h).
+// and scratch memory are the business of the files above (gemm.cpp, convolution.cpp, routing.cpp
+// …). No SIMD type, template or inline function may appear here (see lanes.h).
 #pragma once
 
 #include <mereo/core.h>
@@ -12,8 +12,8 @@
 namespace mereo {
 
 // ---- elementwise, reductions, rows --------------------------------------------------------------
-// n counts elements; rows x size matrices are dense. `accumulate` adds to the destination instead of
-// replacing it. Destinations may be the source (same address) but not overlap it otherwise.
+// n counts elements; rows x size matrices are dense. `accumulate` adds to the destination instead
+// of replacing it. Destinations may be the source (same address) but not overlap it otherwise.
 
 /// What one Adam step needs besides the arrays (Kingma & Ba 2015, Algorithm 1).
 struct AdamStep {
@@ -36,14 +36,17 @@ struct ArithmeticKernels {
   /// Largest element, NaN if any is NaN; n >= 1.
   real (*max)(std::int64_t n, const real* x);
   /// grad_x (+)= a (x - y).
-  void (*difference)(std::int64_t n, real a, const real* x, const real* y, real* grad_x, bool accumulate);
+  void (*difference)(std::int64_t n, real a, const real* x, const real* y, real* grad_x,
+                     bool accumulate);
 
   /// y = max(0, x); NaN stays NaN. The backward takes the output: grad_x (+)= grad_y where y > 0.
   void (*relu)(std::int64_t n, const real* x, real* y);
-  void (*relu_backward)(std::int64_t n, const real* y, const real* grad_y, real* grad_x, bool accumulate);
+  void (*relu_backward)(std::int64_t n, const real* y, const real* grad_y, real* grad_x,
+                        bool accumulate);
   /// y = 1 / (1 + exp(-x)); grad_x (+)= grad_y y (1 - y).
   void (*sigmoid)(std::int64_t n, const real* x, real* y);
-  void (*sigmoid_backward)(std::int64_t n, const real* y, const real* grad_y, real* grad_x, bool accumulate);
+  void (*sigmoid_backward)(std::int64_t n, const real* y, const real* grad_y, real* grad_x,
+                           bool accumulate);
 };
 
 struct RowKernels {
@@ -61,16 +64,17 @@ struct RowKernels {
   void (*length_backward)(std::int64_t rows, std::int64_t size, const real* x, const real* y,
                           const real* grad_y, real* grad_x, bool accumulate);
   /// y[c] (+)= sum over rows of x[row, c], rows in order.
-  void (*column_sums)(std::int64_t rows, std::int64_t size, const real* x, real* y, bool accumulate);
+  void (*column_sums)(std::int64_t rows, std::int64_t size, const real* x, real* y,
+                      bool accumulate);
 };
 
 struct OptimiserKernels {
   /// One step over n parameters, reading gradient, first and second moment once.
-  void (*adam)(std::int64_t n, const AdamStep& step, const real* gradient, real* first, real* second,
-               real* parameter);
+  void (*adam)(std::int64_t n, const AdamStep& step, const real* gradient, real* first,
+               real* second, real* parameter);
   /// velocity = momentum velocity + scale gradient; parameter -= rate velocity.
-  void (*momentum)(std::int64_t n, real rate, real momentum, real gradient_scale, const real* gradient,
-                   real* velocity, real* parameter);
+  void (*momentum)(std::int64_t n, real rate, real momentum, real gradient_scale,
+                   const real* gradient, real* velocity, real* parameter);
 };
 
 struct ElementwiseKernels : ArithmeticKernels, RowKernels, OptimiserKernels {};
@@ -83,30 +87,49 @@ inline constexpr real squash_epsilon = real(1e-9);
 /// What happens to a finished element of a product: out = activation(scale * sum + bias[column]).
 enum class Activation { none, relu };
 
+/// One register tile of a product: row r of c (+)= scale * sum_d a(r, d) b(d, .), then the bias and
+/// the activation.
+struct GemmTile {
+  std::int64_t depth;
+  /// a(r, d) = a[r * row_stride + d * depth_stride]: packed either way round, or as it lies.
+  const real* a;
+  std::int64_t row_stride, depth_stride;
+  /// b(d, n) = b[d * b_stride + n]. Columns are read up to a multiple of `lanes`.
+  const real* b;
+  std::int64_t b_stride;
+  /// Row r starts at c[r]. Rows may overlap when accumulating: they are updated in order.
+  real* const* c;
+  std::int64_t rows, columns; // 1 <= rows <= tile_rows, 1 <= columns <= tile_columns
+  bool accumulate;
+  real scale;
+  const real* bias; // (columns), or null
+  Activation activation;
+  /// Cache lines the next tiles will want, fetched along the way; `ahead_count` may be 0.
+  const real* const* ahead;
+  std::int64_t ahead_count;
+};
+
 struct GemmKernels {
-  /// Rows and columns of the register tile.
-  std::int64_t tile_rows, tile_columns;
-  /// Packs `rows` <= tile_rows runs of `depth` contiguous elements, run r starting at source[r], as
-  /// packed[d * tile_rows + r]; rows that are missing become zero.
-  void (*pack_rows)(std::int64_t rows, std::int64_t depth, const real* const* source, real* packed);
-  /// Packs a block whose rows lie along `depth`: source[d * stride + column], columns <= width, as
-  /// packed[d * width + column]; columns that are missing become zero. For B as it lies in memory
-  /// (width = tile_columns), and for a transposed A (width = tile_rows).
-  void (*pack_columns)(std::int64_t depth, std::int64_t columns, std::int64_t width, const real* source,
-                       std::int64_t stride, real* packed);
-  /// c[r * stride + n] = (accumulate ? c : 0) + scale * sum_d a[d * tile_rows + r] b[d * tile_columns + n],
-  /// for r < rows, n < columns; then + bias[n] where bias is not null, then the activation.
-  void (*tile)(std::int64_t depth, const real* a, const real* b, real* c, std::int64_t stride,
-               std::int64_t rows, std::int64_t columns, bool accumulate, real scale, const real* bias,
-               Activation activation);
+  /// Rows and columns of the largest register tile, and elements per register.
+  std::int64_t tile_rows, tile_columns, lanes;
+  void (*tile)(const GemmTile& tile);
+  /// Copies columns [begin, end) of `count` rows, column j of row i being source[i][j - begin],
+  /// into panels of `width` columns: packed[(j / width) * panel + i * width + j % width]. Nothing
+  /// else is written.
+  void (*pack)(std::int64_t count, std::int64_t begin, std::int64_t end, const real* const* source,
+               std::int64_t width, real* packed, std::int64_t panel);
+  /// The transpose of it: element d < depth of row r < rows, source[r][d], becomes
+  /// packed[(r / width) * panel + d * width + r % width].
+  void (*pack_transposed)(std::int64_t rows, std::int64_t depth, const real* const* source,
+                          std::int64_t width, real* packed, std::int64_t panel);
 };
 
 // ---- dynamic routing ----------------------------------------------------------------------------
 // Images are the lanes: a tile of `images` images is transposed so that one register holds the same
 // number of all of them. Every sum then runs in order inside a lane, the softmax over parents needs
 // no shuffles, and any J, E, D will do. I children, J parents, E parent pose, D child pose.
-// A vote is u_hat_ij = W_ij u_i (E); b_ij = <V_j, u_hat_ij> are the logits of a preference V, the sum
-// of the parents' outputs so far; c_ij = softmax over j of b_ij are the couplings.
+// A vote is u_hat_ij = W_ij u_i (E); b_ij = <V_j, u_hat_ij> are the logits of a preference V, the
+// sum of the parents' outputs so far; c_ij = softmax over j of b_ij are the couplings.
 
 struct RoutingShape {
   std::int64_t children, parents, parent_pose, child_pose;
@@ -114,8 +137,8 @@ struct RoutingShape {
   bool none_of_the_above = false;
 };
 
-/// What the gradients need of every iteration t: arrays of pointers, indexed [tile * iterations + t],
-/// to (J, E, images).
+/// What the gradients need of every iteration t: arrays of pointers, indexed [tile * iterations +
+/// t], to (J, E, images).
 struct RoutingHistory {
   std::int64_t iterations;
   /// V^(t-1); null means zero logits.
@@ -134,19 +157,21 @@ struct RoutingKernels {
   /// Elements of scratch memory that any call below needs.
   std::int64_t (*scratch)(const RoutingShape& shape, std::int64_t iterations);
   /// Children [begin, end): adds sum_i c_ij u_hat_ij to sums (J, E, images).
-  /// children (I, D, images); weights (I, J, E, D); preference (J, E, images), null means zero logits.
+  /// children (I, D, images); weights (I, J, E, D); preference (J, E, images), null means zero
+  /// logits.
   void (*forward)(const RoutingShape& shape, std::int64_t begin, std::int64_t end,
                   const real* children, const real* weights, const real* preference, real* sums,
                   real* scratch);
   /// Children [begin, end): adds sum_i p_ij u_hat_ij to grad_preference (J, E, images), where
-  /// p_ij = c_ij (q_ij - sum_k c_ik q_ik) and q_ij = <grad_sums_j, u_hat_ij>. preference is not null.
+  /// p_ij = c_ij (q_ij - sum_k c_ik q_ik) and q_ij = <grad_sums_j, u_hat_ij>. preference is not
+  /// null.
   void (*backward)(const RoutingShape& shape, std::int64_t begin, std::int64_t end,
                    const real* children, const real* weights, const real* preference,
                    const real* grad_sums, real* grad_preference, real* scratch);
   /// Children [begin, end), at most `block`, of every tile: with
-  /// g_ij = sum over t of c^t_ij gs^t_j + p^t_ij V^(t-1)_j, writes sum_j W_ij^T g_ij to grad_children
-  /// (tile, I, D, images) where it is not null, and adds g_ij u_i^T, summed over all images, to
-  /// grad_weights (I, J, E, D) where it is not null. children is (tile, I, D, images).
+  /// g_ij = sum over t of c^t_ij gs^t_j + p^t_ij V^(t-1)_j, writes sum_j W_ij^T g_ij to
+  /// grad_children (tile, I, D, images) where it is not null, and adds g_ij u_i^T, summed over all
+  /// images, to grad_weights (I, J, E, D) where it is not null. children is (tile, I, D, images).
   void (*gradients)(const RoutingShape& shape, std::int64_t begin, std::int64_t end,
                     std::int64_t tiles, const real* children, const real* weights,
                     const RoutingHistory& history, real* grad_children, real* grad_weights,
