@@ -19,8 +19,9 @@ struct Dataset {
   std::vector<std::string> class_names; // (classes)
 
   std::int64_t image_size() const { return height * width * channels; }
-  /// Writes picture i to out (height, width, channels), divided by 255.
-  void copy_image(std::int64_t i, real* out) const;
+  /// Writes picture i to out (height, width, channels), divided by 255 and moved down by dy and
+  /// right by dx; zero where nothing comes from. Throws Error when there is no picture i.
+  void copy_image(std::int64_t i, real* out, std::int64_t dy = 0, std::int64_t dx = 0) const;
   /// Throws Error when the sizes of the vectors or a label contradict the numbers.
   void check() const;
 };
@@ -131,10 +132,5 @@ private:
   struct State;
   std::unique_ptr<State> state_;
 };
-
-/// Writes picture (H, W, C) shifted down by dy and right by dx to out, zero where nothing comes
-/// from.
-void shift_image(const real* image, std::int64_t height, std::int64_t width, std::int64_t channels,
-                 std::int64_t dy, std::int64_t dx, real* out);
 
 } // namespace mereo

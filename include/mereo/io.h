@@ -84,9 +84,9 @@ Tensor contact_sheet(const Tensor& images, std::int64_t columns, std::int64_t pa
 
 // --- lines of JSON
 
-/// One flat JSON object, in order. Numbers that are whole become int64 when read, others double.
-/// A double that is not finite is written as null, and null is read as NaN; true and false are read
-/// as 1 and 0.
+/// One flat JSON object, in order. A number is read as int64 when it is written as one, otherwise
+/// as double. A double that is not finite is written as null, and null is read as NaN; true and
+/// false are read as 1 and 0.
 using FieldValue = std::variant<double, std::int64_t, std::string>;
 using Fields = std::vector<std::pair<std::string, FieldValue>>;
 

@@ -1,0 +1,108 @@
+#include "data/folder.h"
+
+#include <filesystem>
+
+namespace mereo {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+bool exists(const std::string& path) {
+  std::error_code ignored;
+  return fs::exists(path, ignored);
+}
+
+Error not_fetched(const std::string& name, const std::string& path) {
+  return Error(path, "is missing", {}, "fetch it: tools/fetch.sh " + name);
+}
+
+/// path, or path.gz when only that is there.
+std::string plain_or_gz(const std::string& name, const std::string& path) {
+  if (exists(path))
+    return path;
+  if (exists(path + ".gz"))
+    return path + ".gz";
+  throw not_fetched(name, path);
+}
+
+Dataset load_idx(const std::string& name, Split split, const std::string& folder) {
+  const std::string prefix = folder + (split == Split::train ? "/train" : "/t10k");
+  const std::string images = plain_or_gz(name, prefix + "-images-idx3-ubyte");
+  Dataset data = read_idx(images, plain_or_gz(name, prefix + "-labels-idx1-ubyte"));
+  if (name == "fashion-mnist")
+    data.class_names = {"T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
+                        "Sandal",      "Shirt",   "Sneaker",  "Bag",   "Ankle boot"};
+  return data;
+}
+
+/// The binary files or the PNG sheets, whichever are there.
+Dataset load_cifar10(const std::string& name, Split split, const std::string& folder) {
+  const bool train = split == Split::train;
+  const auto files = [&](const std::string& ending) {
+    std::vector<std::string> paths;
+    if (!train)
+      return std::vector{folder + "/test_batch" + ending};
+    for (int i = 1; i <= 5; ++i)
+      paths.push_back(folder + "/data_batch_" + std::to_string(i) + ending);
+    return paths;
+  };
+  if (exists(files(".bin").front()))
+    return read_cifar_binary(files(".bin"));
+  if (!exists(files(".png").front()))
+    throw not_fetched(name, files(".bin").front());
+  // "lables" is how the package spells it.
+  return read_cifar_sheets(files(".png"),
+                           folder + (train ? "/train_lables.json" : "/test_lables.json"));
+}
+
+Dataset load_folder(const std::string& path, Split split, FolderOptions options) {
+  if (!exists(path))
+    throw Error(path, "is missing");
+  const std::string train = path + "/train", test = path + "/test";
+  if (split == Split::train)
+    return read_image_folder(exists(train) ? train : path, options);
+  if (!exists(test))
+    throw Error(path, "has no test part", {},
+                "put test pictures in " + test + ", one sub-folder per class");
+  if (!exists(train))
+    return read_image_folder(test, options);
+  // Classes, size and channels are what the training part says, whatever the test part holds.
+  const FolderFacts known = look_at_folder(train, options);
+  options.channels = known.form.channels;
+  Dataset data = read_image_folder(test, options, known.class_names);
+  if (data.height != known.form.height || data.width != known.form.width)
+    throw Error(test, "the pictures are not as large as those in " + train,
+                Shape{data.height, data.width}.text() + " instead of " +
+                    Shape{known.form.height, known.form.width}.text(),
+                "ask for a size, then all are resized to it");
+  return data;
+}
+
+} // namespace
+
+std::vector<std::string> dataset_names() {
+  return {"mnist", "fashion-mnist", "cifar10"};
+}
+
+Dataset load_dataset(const std::string& name, Split split, const std::string& data_dir,
+                     const FolderOptions& options) {
+  const std::string prefix = "folder:";
+  if (name.starts_with(prefix)) {
+    Dataset data = load_folder(name.substr(prefix.size()), split, options);
+    data.name = name;
+    return data;
+  }
+  Dataset data;
+  if (name == "mnist" || name == "fashion-mnist")
+    data = load_idx(name, split, data_dir + "/" + name);
+  else if (name == "cifar10")
+    data = load_cifar10(name, split, data_dir + "/" + name);
+  else
+    throw Error("load_dataset", "there is no data set of this name", name,
+                "mnist, fashion-mnist, cifar10 or folder:PATH");
+  data.name = name;
+  return data;
+}
+
+} // namespace mereo

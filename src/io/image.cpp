@@ -1,0 +1,155 @@
+#include <mereo/io.h>
+
+// The only file that holds stb's code, and hides it, so that a program may have its own copy.
+#define STB_IMAGE_IMPLEMENTATION
+#define STB_IMAGE_STATIC
+#define STBI_ONLY_PNG
+#define STBI_ONLY_JPEG
+#define STBI_NO_STDIO
+#define STBI_NO_LINEAR
+#define STBI_NO_HDR
+#include <stb/stb_image.h>
+#define STB_IMAGE_WRITE_IMPLEMENTATION
+#define STB_IMAGE_WRITE_STATIC
+#define STBI_WRITE_NO_STDIO
+#include <stb/stb_image_write.h>
+
+#include <algorithm>
+#include <memory>
+#include <zlib.h>
+
+namespace mereo {
+
+namespace {
+
+constexpr std::int64_t file_limit = std::int64_t{1} << 28;
+constexpr std::int64_t pixel_limit = std::int64_t{1} << 28;
+constexpr std::string_view png_signature("\x89PNG\r\n\x1a\n", 8);
+
+const stbi_uc* bytes_of(std::string_view text) {
+  return reinterpret_cast<const stbi_uc*>(text.data());
+}
+
+std::uint32_t big_endian(std::string_view bytes) {
+  const stbi_uc* b = bytes_of(bytes);
+  return std::uint32_t(b[0]) << 24 | std::uint32_t(b[1]) << 16 | std::uint32_t(b[2]) << 8 | b[3];
+}
+
+/// stb skips the checksums; without them a flipped bit would pass as another picture.
+void check_png(const std::string& path, std::string_view file) {
+  std::string_view left = file.substr(png_signature.size());
+  for (;;) { // chunks: length, type, data, CRC of type and data
+    if (left.size() < 12)
+      throw Error(path, "the PNG ends too early");
+    const std::uint32_t length = big_endian(left);
+    if (length > left.size() - 12)
+      throw Error(path, "the PNG ends too early");
+    const std::string_view checked = left.substr(4, std::size_t(length) + 4);
+    if (crc32(0, bytes_of(checked), uInt(checked.size())) != big_endian(left.substr(length + 8)))
+      throw Error(path, "the PNG is damaged: a checksum does not match");
+    if (checked.starts_with("IEND"))
+      return;
+    left.remove_prefix(std::size_t(length) + 12);
+  }
+}
+
+/// stb fills what is missing of a cut JPEG with grey; the end marker must follow the last scan.
+void check_jpeg(const std::string& path, std::string_view file) {
+  const auto scan = file.rfind("\xff\xda"), end = file.rfind("\xff\xd9");
+  if (scan == file.npos || end == file.npos || end < scan)
+    throw Error(path, "the JPEG ends too early");
+}
+
+void append_bytes(void* context, void* bytes, int count) {
+  static_cast<std::string*>(context)->append(static_cast<char*>(bytes), std::size_t(count));
+}
+
+} // namespace
+
+Image read_image(const std::string& path, int channels) {
+  if (channels != 0 && channels != 1 && channels != 3)
+    throw Error("read_image", "channels must be 1 (grey), 3 (RGB) or 0", std::to_string(channels));
+  const std::string file = read_file(path, file_limit);
+  if (file.starts_with(png_signature))
+    check_png(path, file);
+  else if (file.starts_with("\xff\xd8"))
+    check_jpeg(path, file);
+  else
+    throw Error(path, "is neither PNG nor JPEG");
+
+  int width = 0, height = 0, stored = 0;
+  const auto fail = [&] { return Error(path, "cannot be decoded", stbi_failure_reason()); };
+  if (!stbi_info_from_memory(bytes_of(file), int(file.size()), &width, &height, &stored))
+    throw fail();
+  if (channels == 0)
+    channels = stored <= 2 ? 1 : 3;
+  // stb holds up to four bytes a pixel while it decodes.
+  if (width < 1 || height < 1 || std::int64_t(width) * height * 4 > pixel_limit)
+    throw Error(path, "the picture is too large",
+                std::to_string(width) + " x " + std::to_string(height));
+  const std::unique_ptr<stbi_uc, void (*)(void*)> pixels(
+      stbi_load_from_memory(bytes_of(file), int(file.size()), &width, &height, &stored, channels),
+      stbi_image_free);
+  if (!pixels)
+    throw fail();
+  Image image{height, width, channels, {}};
+  image.pixels.assign(pixels.get(), pixels.get() + image.height * image.width * channels);
+  return image;
+}
+
+Tensor image_tensor(const Image& image) {
+  Tensor tensor({image.height, image.width, image.channels});
+  for (std::size_t i = 0; i < image.pixels.size(); ++i)
+    tensor.data()[i] = real(image.pixels[i]) / real(255);
+  return tensor;
+}
+
+Image tensor_image(const Tensor& pixels) {
+  const Shape& shape = pixels.shape();
+  const std::int64_t channels = shape.rank() == 3 ? shape[2] : 1;
+  if (pixels.empty() || shape.rank() < 2 || shape.rank() > 3 || (channels != 1 && channels != 3) ||
+      pixels.elements() == 0 || pixels.elements() > pixel_limit)
+    throw Error("tensor_image", "a picture needs shape (H, W), (H, W, 1) or (H, W, 3)",
+                shape.text());
+  Image image{shape[0], shape[1], channels, {}};
+  image.pixels.reserve(pixels.values().size());
+  for (const real value : pixels.values()) {
+    const real clamped = value > 0 ? std::min(value, real(1)) : real(0); // NaN is not > 0
+    image.pixels.push_back(std::uint8_t(clamped * 255 + real(0.5)));
+  }
+  return image;
+}
+
+void write_png(const std::string& path, const Tensor& pixels) {
+  const Image image = tensor_image(pixels);
+  std::string file;
+  if (!stbi_write_png_to_func(append_bytes, &file, int(image.width), int(image.height),
+                              int(image.channels), image.pixels.data(),
+                              int(image.width * image.channels)))
+    throw Error(path, "the picture cannot be packed as PNG", pixels.shape().text());
+  write_file_atomically(path, file);
+}
+
+Tensor contact_sheet(const Tensor& images, std::int64_t columns, std::int64_t padding, real grey) {
+  const Shape& shape = images.shape();
+  if (images.empty() || shape.rank() != 4 || shape[0] < 1 || columns < 1 || padding < 0)
+    throw Error("contact_sheet", "needs pictures (N, H, W, C), a column and no negative padding",
+                shape.text());
+  const std::int64_t height = shape[1], width = shape[2], channels = shape[3];
+  columns = std::min(columns, shape[0]);
+  const std::int64_t rows = (shape[0] + columns - 1) / columns;
+  Tensor sheet(
+      {rows * (height + padding) + padding, columns * (width + padding) + padding, channels});
+  std::fill(sheet.values().begin(), sheet.values().end(), grey);
+  const std::int64_t sheet_width = sheet.shape()[1];
+  for (std::int64_t n = 0; n < shape[0]; ++n)
+    for (std::int64_t y = 0; y < height; ++y) {
+      const std::int64_t top = padding + n / columns * (height + padding) + y;
+      const std::int64_t left = padding + n % columns * (width + padding);
+      std::copy_n(images.data() + (n * height + y) * width * channels, width * channels,
+                  sheet.data() + (top * sheet_width + left) * channels);
+    }
+  return sheet;
+}
+
+} // namespace mereo
