@@ -1,0 +1,57 @@
+#include "train/memory_need.h"
+
+namespace mereo {
+
+namespace {
+
+/// Bytes that the tape holds at most during forward and backward of black pictures.
+std::int64_t step_peak(Model& model, std::int64_t batch) {
+  const InputShape in = model.input();
+  const Tensor images(Shape{batch, in.height, in.width, in.channels});
+  const std::vector<std::int32_t> labels(std::size_t(batch), 0);
+  Tape tape;
+  const Outputs outputs = model.forward(tape, images, labels, Mode::training);
+  tape.backward(outputs.loss);
+  return std::int64_t(tape.arena().peak());
+}
+
+/// Activations grow in proportion to the batch once it is a few vector registers wide (the routing
+/// computes that many pictures at once), so two small batches tell the size of a large one.
+std::int64_t activation_bytes(Model& model, std::int64_t batch) {
+  constexpr std::int64_t small = 16;
+  if (batch <= 2 * small)
+    return step_peak(model, batch);
+  const std::int64_t one = step_peak(model, small), two = step_peak(model, 2 * small);
+  return one + (two - one) * (batch - small) / small;
+}
+
+} // namespace
+
+std::vector<LayerSize> layer_sizes(const Parameters& parameters) {
+  std::vector<LayerSize> layers;
+  for (int i = 0; i < parameters.count(); ++i) {
+    const std::string& full = parameters.name(i);
+    const std::string name = full.substr(0, full.rfind('.'));
+    if (layers.empty() || layers.back().name != name)
+      layers.push_back({name, 0});
+    layers.back().elements += parameters.value(i).elements();
+  }
+  return layers;
+}
+
+MemoryNeed measure_memory(Model& model, Optimizer& optimizer, const Dataset& data,
+                          std::int64_t batch) {
+  constexpr std::int64_t element = sizeof(real);
+  MemoryNeed need;
+  need.parameters = std::int64_t(model.parameters().values().size()) * element;
+  need.gradients = std::int64_t(model.parameters().gradients().size()) * element;
+  for (const auto& [name, block] : optimizer.state())
+    need.optimizer += std::int64_t(block.size()) * element;
+  need.activations = activation_bytes(model, batch);
+  // The loader fills one batch while the other is in use.
+  need.data = std::int64_t(data.pixels.size()) + std::int64_t(data.labels.size()) * 4 +
+              2 * batch * data.image_size() * element;
+  return need;
+}
+
+} // namespace mereo

@@ -1,0 +1,15 @@
+// How large a run will be.
+#pragma once
+
+#include <mereo/train.h>
+
+namespace mereo {
+
+std::vector<LayerSize> layer_sizes(const Parameters& parameters);
+
+/// Runs one or two small training steps on black pictures to see what a step of a full batch will
+/// need. Overwrites gradients, changes nothing else.
+MemoryNeed measure_memory(Model& model, Optimizer& optimizer, const Dataset& data,
+                          std::int64_t batch);
+
+} // namespace mereo
