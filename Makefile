@@ -50,7 +50,7 @@ ifneq ($(DEBUG),0)
 OPTIMIZE := -O0 -g
 endif
 ifneq ($(SANITIZE),)
-OPTIMIZE := $(if $(filter 0,$(DEBUG)),-O2,-O0) -g
+OPTIMIZE := $(if $(filter 0,$(DEBUG)),-O1 -g1,-O0 -g)
 SANITIZE_FLAGS := -fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=all
 endif
 OPENMP_FLAGS := $(if $(filter 0,$(OPENMP)),-Wno-unknown-pragmas,-fopenmp)
@@ -68,7 +68,7 @@ LIBS       := -lz
 
 # Per-ISA objects are optimised even in a debug build: at -O0 their inline functions become weak
 # symbols, of which the linker keeps one copy for all instruction sets.
-ISA_FLAGS     = $(FLAGS) $(if $(filter -O0,$(OPTIMIZE)),-O2) -fno-exceptions
+ISA_FLAGS     = $(FLAGS) $(if $(filter -O3,$(OPTIMIZE)),,-O2) -fno-exceptions
 FLAGS_sse2   := -march=x86-64
 FLAGS_avx2   := -march=x86-64-v3
 FLAGS_avx512 := -march=x86-64-v4 -mprefer-vector-width=512
@@ -157,10 +157,11 @@ $(OBJ)/$(1)/%.o: %.cpp $(BUILD)/flags
 endef
 $(foreach isa,$(ISAS),$(eval $(call isa_rule,$(isa))))
 
+# Only for the gradient checks, so that compiling it fast matters more than its speed.
 $(OBJ)/double/%.o: %.cpp $(BUILD)/flags
 	$(call say,DOUBLE,$<)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CXX) $(FLAGS) -DMEREO_DOUBLE $(if $(filter tests/%,$<),-Itests) -MMD -MP -c -o $@ $<
+	$(Q)$(CXX) $(FLAGS) -O1 -DMEREO_DOUBLE $(if $(filter tests/%,$<),-Itests) -MMD -MP -c -o $@ $<
 
 $(OBJ)/%.o: %.cpp $(BUILD)/flags
 	$(call say,CXX,$<)
