@@ -12,7 +12,7 @@ using enum Extent;
 static constexpr real factor = real(-1.7);
 
 AdamStep adam_step() {
-  return {real(1e-2), real(0.9), real(0.999), real(1e-8), real(0.271), real(0.002997), real(0.5)};
+  return {real(1e-2), real(0.9), real(0.999), real(0.05), real(0.271), real(0.002997), real(0.5)};
 }
 
 /// |x|^2 of the row that element i of array 0 lies in, as squash takes it.

@@ -1,12 +1,12 @@
 // Philox 4x32-10: ten rounds of multiply and exchange turn a 128-bit counter into 128 random bits.
 // Checked against the known answers that its authors publish with Random123.
+#include "core/philox.h"
+
 #include <mereo/random.h>
 
 #include <cmath>
 
 namespace mereo {
-
-using Word4 = std::array<std::uint32_t, 4>;
 
 static Word4 philox_round(const Word4& counter, std::uint32_t key0, std::uint32_t key1) {
   const std::uint64_t product0 = std::uint64_t(0xD2511F53) * counter[0];
@@ -15,10 +15,8 @@ static Word4 philox_round(const Word4& counter, std::uint32_t key0, std::uint32_
           std::uint32_t(product0 >> 32) ^ counter[3] ^ key1, std::uint32_t(product0)};
 }
 
-static Word4 philox(std::uint64_t seed, std::uint64_t stream, std::uint64_t block) {
-  Word4 counter = {std::uint32_t(block), std::uint32_t(block >> 32), std::uint32_t(stream),
-                   std::uint32_t(stream >> 32)};
-  std::uint32_t key0 = std::uint32_t(seed), key1 = std::uint32_t(seed >> 32);
+Word4 philox(Word4 counter, std::uint64_t key) {
+  std::uint32_t key0 = std::uint32_t(key), key1 = std::uint32_t(key >> 32);
   for (int round = 0; round < 10; ++round) {
     counter = philox_round(counter, key0, key1);
     key0 += 0x9E3779B9; // the golden ratio
@@ -30,7 +28,10 @@ static Word4 philox(std::uint64_t seed, std::uint64_t stream, std::uint64_t bloc
 std::uint32_t Random::next() {
   const std::uint64_t lane = position_ % 4;
   if (lane == 0 || !block_valid_) {
-    block_ = philox(seed_, stream_, position_ / 4);
+    const std::uint64_t block = position_ / 4;
+    block_ = philox({std::uint32_t(block), std::uint32_t(block >> 32), std::uint32_t(stream_),
+                     std::uint32_t(stream_ >> 32)},
+                    seed_);
     block_valid_ = true;
   }
   ++position_;
