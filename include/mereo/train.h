@@ -141,7 +141,7 @@ TrainResult train(Model& model, const Dataset& training, const TrainOptions& opt
 struct EvaluationOptions {
   std::int64_t batch = 128;
   /// The pictures to judge; empty for all.
-  std::span<const std::int64_t> indices;
+  std::span<const std::int64_t> indices = {};
   /// Told of every batch, and asked whether to stop; may be null.
   TrainListener* listener = nullptr;
   /// Lends its memory; may be null.
