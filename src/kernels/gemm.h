@@ -1,6 +1,7 @@
 // Matrix product: packed, cache-blocked, register-tiled, parallel.
 #pragma once
 
+#include "kernels/row_runs.h"
 #include "kernels/table.h"
 
 #include <mereo/memory.h>
@@ -8,8 +9,9 @@
 namespace mereo {
 
 /// c (M, N) = activation(scale * op(a) op(b) + bias), or c += scale * op(a) op(b).
-/// op(a) is (M, K): a[m * lda + k], or a[k * lda + m] when a_transposed. op(b) is (K, N): b[k * ldb + n],
-/// or b[n * ldb + k] when b_transposed. The bits of c depend neither on the number of threads nor on M.
+/// op(a) is (M, K): a[m * lda + k], or a[k * lda + m] when a_transposed. op(b) is (K, N): b[k * ldb
+/// + n], or b[n * ldb + k] when b_transposed. The bits of c do not depend on the number of threads,
+/// and unless a_transposed neither on M: an image has the same result in any batch.
 struct Gemm {
   std::int64_t m, n, k;
   const real* a;
@@ -25,9 +27,28 @@ struct Gemm {
   /// (N), or null; only when not accumulating, as is the activation.
   const real* bias = nullptr;
   Activation activation = Activation::none;
+  /// Where not null, `a` is the batch of images of this convolution, and stands for its im2col
+  /// matrix (B OH OW, KH KW C); lda is not used. The matrix is never formed: its windows are found
+  /// when a tile is packed.
+  const ConvolutionShape* windows = nullptr;
 };
 
 /// scratch lends the memory for packing and has it back on return.
 void gemm(const Gemm& product, Arena& scratch);
+
+/// How a product is cut: into pieces of the result, which are shared among the threads, and each of
+/// them into blocks of the inner dimension.
+struct GemmBlocks {
+  std::int64_t rows, columns, depth;
+};
+/// The choice of gemm(). Only the depth matters to the bits of the result, and it depends on k
+/// alone.
+GemmBlocks choose_gemm_blocks(const Gemm& product, const GemmKernels& kernels, int threads);
+/// With a choice of one's own, for tests and measurements. rows is a multiple of tile_rows or
+/// covers all; columns likewise of tile_columns; depth <= gemm_depth.
+void gemm(const Gemm& product, const GemmBlocks& blocks, Arena& scratch);
+
+/// The longest block of the inner dimension.
+inline constexpr std::int64_t gemm_depth = 384;
 
 } // namespace mereo

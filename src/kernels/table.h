@@ -109,9 +109,11 @@ struct GemmTile {
   std::int64_t ahead_count;
 };
 
+inline constexpr std::int64_t max_tile_rows = 16;
+
 struct GemmKernels {
   /// Rows and columns of the largest register tile, and elements per register.
-  std::int64_t tile_rows, tile_columns, lanes;
+  std::int64_t tile_rows, tile_columns, lanes; // tile_rows <= max_tile_rows
   void (*tile)(const GemmTile& tile);
   /// Copies columns [begin, end) of `count` rows, column j of row i being source[i][j - begin],
   /// into panels of `width` columns: packed[(j / width) * panel + i * width + j % width]. Nothing

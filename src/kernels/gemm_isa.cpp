@@ -1,0 +1,145 @@
+// The register tile of the matrix product and its packing, compiled once per instruction set.
+#include "kernels/lanes.h"
+#include "kernels/table.h"
+
+#include <utility>
+
+namespace mereo::MEREO_ISA {
+
+extern const GemmKernels gemm_kernels;
+
+namespace {
+
+// The sums of a tile stay in registers, two registers wide: each element of b that is loaded serves
+// all rows, each of a both registers. 14 x 2 of 32 registers leave four for b and the broadcast.
+#if defined(__AVX512F__)
+constexpr int tile_rows = 14;
+#elif defined(__x86_64__) || defined(__i386__)
+constexpr int tile_rows = 6;
+#else
+constexpr int tile_rows = 12;
+#endif
+constexpr int tile_registers = 2;
+
+/// What follows the sums, row by row. Shared by all versions of the tile: the detour through memory
+/// costs forty cycles, a copy of this in each of them would cost 200 KB of code.
+void finish(const GemmTile& tile, const float* sums, std::int64_t stride) {
+  const V scale = broadcast(tile.scale);
+  for (std::int64_t r = 0; r < tile.rows; ++r)
+    for (std::int64_t n = 0; n < tile.columns; n += lanes) {
+      const std::int64_t count = tile.columns - n;
+      const bool whole = count >= lanes;
+      float* c = tile.c[r] + n;
+      V v = load(sums + r * stride + n);
+      if (tile.accumulate)
+        v = fma(v, scale, whole ? load(c) : load_n(c, count));
+      else
+        v = v * scale;
+      if (tile.bias)
+        v = v + (whole ? load(tile.bias + n) : load_n(tile.bias + n, count));
+      if (tile.activation == Activation::relu)
+        v = max(zero(), v); // in this order a NaN stays
+      if (whole)
+        store(c, v);
+      else
+        store_n(c, v, count);
+    }
+}
+
+template <int Rows, int Registers> void compute(const GemmTile& tile) {
+  V sums[Rows][Registers];
+#pragma GCC unroll 16
+  for (int r = 0; r < Rows; ++r)
+#pragma GCC unroll 2
+    for (int i = 0; i < Registers; ++i)
+      sums[r][i] = zero();
+
+  // Three rows share a pointer: the x86 address modes add one or two strides to it for nothing.
+  const std::int64_t stride = tile.row_stride;
+  const float* a[(Rows + 2) / 3];
+#pragma GCC unroll 16
+  for (int g = 0; g < (Rows + 2) / 3; ++g)
+    a[g] = tile.a + 3 * g * stride;
+  const float* b = tile.b;
+  for (std::int64_t d = 0; d < tile.depth; ++d) {
+    V right[Registers];
+#pragma GCC unroll 2
+    for (int i = 0; i < Registers; ++i)
+      right[i] = load(b + i * lanes);
+    if (d < tile.ahead_count)
+      __builtin_prefetch(tile.ahead[d], 0, 2);
+#pragma GCC unroll 16
+    for (int r = 0; r < Rows; ++r) {
+      const V left = broadcast(a[r / 3][(r % 3) * stride]);
+#pragma GCC unroll 2
+      for (int i = 0; i < Registers; ++i)
+        sums[r][i] = fma(left, right[i], sums[r][i]);
+    }
+    b += tile.b_stride;
+#pragma GCC unroll 16
+    for (int g = 0; g < (Rows + 2) / 3; ++g)
+      a[g] += tile.depth_stride;
+  }
+
+  alignas(64) float finished[Rows * Registers * lanes];
+#pragma GCC unroll 16
+  for (int r = 0; r < Rows; ++r)
+#pragma GCC unroll 2
+    for (int i = 0; i < Registers; ++i)
+      store(finished + (r * Registers + i) * lanes, sums[r][i]);
+  finish(tile, finished, Registers * lanes);
+}
+
+// One version for every number of rows, so that short tiles cost no more than they must.
+using Compute = void (*)(const GemmTile&);
+template <int... Rows> void choose(const GemmTile& tile, std::integer_sequence<int, Rows...>) {
+  static constexpr Compute versions[2][tile_rows] = {{compute<Rows + 1, 1>...},
+                                                     {compute<Rows + 1, 2>...}};
+  versions[tile.columns > lanes][tile.rows - 1](tile);
+}
+
+void tile(const GemmTile& tile) {
+  choose(tile, std::make_integer_sequence<int, tile_rows>());
+}
+
+void pack(std::int64_t count, std::int64_t begin, std::int64_t end, const float* const* source,
+          std::int64_t width, float* packed, std::int64_t panel) {
+  const std::int64_t first = begin / width, column = begin % width;
+  for (std::int64_t i = 0; i < count; ++i) {
+    const float* from = source[i];
+    float* to = packed + first * panel + i * width + column;
+    std::int64_t left = end - begin, room = width - column;
+    while (left > 0) {
+      const std::int64_t n = left < room ? left : room;
+      std::int64_t j = 0;
+      for (; j + lanes <= n; j += lanes)
+        store(to + j, load(from + j));
+      if (j < n)
+        store_n(to + j, load_n(from + j, n - j), n - j);
+      to += panel - (width - room);
+      from += n;
+      left -= n;
+      room = width;
+    }
+  }
+}
+
+void pack_transposed(std::int64_t rows, std::int64_t depth, const float* const* source,
+                     std::int64_t width, float* packed, std::int64_t panel) {
+  constexpr std::int64_t block = 16; // elements of each row at a time: a cache line
+  for (std::int64_t begin = 0; begin < rows; begin += width) {
+    const std::int64_t count = rows - begin < width ? rows - begin : width;
+    float* to = packed + begin / width * panel;
+    for (std::int64_t d = 0; d < depth; d += block)
+      for (std::int64_t r = 0; r < count; ++r)
+        for (std::int64_t e = d; e < d + block && e < depth; ++e)
+          to[e * width + r] = source[begin + r][e];
+  }
+}
+
+} // namespace
+
+const GemmKernels gemm_kernels = {tile_rows, tile_registers* lanes, lanes, tile,
+                                  pack,      pack_transposed};
+
+} // namespace mereo::MEREO_ISA
