@@ -184,7 +184,7 @@ $(BUILD)/flags $(BUILD)/sources: FORCE
 .PHONY: test train data bench signature goldens
 
 test: all ## install what is missing, build, run every test
-	@MAKE='$(MAKE)' tools/run_tests.sh $(BUILD)
+	@MAKE='$(MAKE)' CXX='$(CXX)' SANITIZE='$(SANITIZE)' tools/run_tests.sh $(BUILD)
 
 train: $(INSTALLED:%=$(BUILD)/%) data ## install what is missing, build, fetch MNIST, train on it
 	@$(BUILD)/train $(ARGS)

@@ -23,7 +23,7 @@ run() {
   status=$?
   seconds=$(($(date +%s) - start))
   # [doctest] test cases:  12 |  12 passed | 0 failed | 0 skipped
-  counts=$(awk '/^\[doctest\] test cases:/ { gsub(/\|/, " "); print $4 + 0, $6 + 0 }' "$log" | tail -n 1)
+  counts=$(awk '/^\[doctest\] test cases:/ { gsub(/\|/, " "); print $5, $7 }' "$log" | tail -n 1)
   good=${counts% *}
   bad=${counts#* }
   if [ -z "$counts" ]; then
