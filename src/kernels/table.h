@@ -170,14 +170,15 @@ struct RoutingKernels {
   void (*backward)(const RoutingShape& shape, std::int64_t begin, std::int64_t end,
                    const real* children, const real* weights, const real* preference,
                    const real* grad_sums, real* grad_preference, real* scratch);
-  /// Children [begin, end), at most `block`, of every tile: with
-  /// g_ij = sum over t of c^t_ij gs^t_j + p^t_ij V^(t-1)_j, writes sum_j W_ij^T g_ij to
-  /// grad_children (tile, I, D, images) where it is not null, and adds g_ij u_i^T, summed over all
-  /// images, to grad_weights (I, J, E, D) where it is not null. children is (tile, I, D, images).
-  void (*gradients)(const RoutingShape& shape, std::int64_t begin, std::int64_t end,
-                    std::int64_t tiles, const real* children, const real* weights,
-                    const RoutingHistory& history, real* grad_children, real* grad_weights,
-                    real* scratch);
+  /// `count` children, at most `block`, of every tile: with
+  /// g_ij = sum over t of c^t_ij gs^t_j + p^t_ij V^(t-1)_j, writes sum_j W_ij^T g_ij to grad_children
+  /// (count, D, images) where it is not null, and adds g_ij u_i^T, summed over all images, to
+  /// grad_weights (count, J, E, D) where it is not null. children (count, D, images). The tiles of
+  /// children and grad_children are stride and grad_stride elements apart.
+  void (*gradients)(const RoutingShape& shape, std::int64_t count, std::int64_t tiles,
+                    const real* children, std::int64_t stride, const real* weights,
+                    const RoutingHistory& history, real* grad_children, std::int64_t grad_stride,
+                    real* grad_weights, real* scratch);
 };
 
 // ---- the table ----------------------------------------------------------------------------------
