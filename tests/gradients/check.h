@@ -39,10 +39,10 @@ std::vector<Case> elementwise_cases();
 std::vector<Case> layer_cases();
 std::vector<Case> capsule_cases();
 
-/// For each input, alone and together with the others: <w, J v> = <J^T w, v> for random v and w;
-/// that a value used twice gets the sum; and the Jacobian, where the case asks for it.
-/// Adds the names of the operations it met to `seen`.
-void check(const Case& one, std::set<std::string>& seen);
+/// Where the case's rules are wrong, one line each. For each input, alone and together with the
+/// others: <w, J v> = <J^T w, v> for random v and w; that a value used twice gets the sum; and the
+/// Jacobian, where the case asks for it. Adds the names of the operations it met to `seen`.
+std::vector<std::string> mismatches(const Case& one, std::set<std::string>& seen);
 
 /// A tensor of standard normal numbers, times deviation.
 Tensor normal(const Shape& shape, mereo::Random& random, double deviation = 1);

@@ -49,7 +49,7 @@ void check_network(const CapsNetConfig& config) {
   Tape tape;
   const auto loss = [&] {
     tape.reset();
-    return network.forward(tape, images, labels, Mode::evaluation).loss.item();
+    return network.forward(tape, images, labels, Mode::training).loss.item();
   };
   tape.backward(network.forward(tape, images, labels, Mode::training).loss);
 
