@@ -1,0 +1,108 @@
+// Tells the error of a checkpoint on a data set, by class, and what is taken for what.
+#include "cli.h"
+
+#include <nlohmann/json.hpp>
+
+namespace {
+
+using namespace mereo;
+
+std::string class_name(const Dataset& data, std::int64_t k) {
+  return std::size_t(k) < data.class_names.size() ? data.class_names[std::size_t(k)]
+                                                  : std::to_string(k);
+}
+
+std::int64_t row_sum(const Evaluation& e, std::int64_t row) {
+  std::int64_t sum = 0;
+  for (std::int64_t column = 0; column < e.classes; ++column)
+    sum += e.confusion[std::size_t(row * e.classes + column)];
+  return sum;
+}
+
+void print_json(const Evaluation& e, const Dataset& data, const std::string& checkpoint) {
+  nlohmann::ordered_json report;
+  report["checkpoint"] = checkpoint;
+  report["data"] = data.name;
+  report["count"] = e.count;
+  report["wrong"] = e.wrong;
+  report["error_percent"] = e.error_percent();
+  report["loss"] = e.loss;
+  for (std::int64_t k = 0; k < e.classes; ++k) {
+    const auto* row = &e.confusion[std::size_t(k * e.classes)];
+    const std::int64_t count = row_sum(e, k);
+    report["classes"].push_back(
+        {{"name", class_name(data, k)}, {"count", count}, {"wrong", count - row[k]}});
+    report["confusion"].push_back(std::vector<std::int64_t>(row, row + e.classes));
+  }
+  std::printf("%s\n", report.dump(2, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
+}
+
+void print_tables(const Evaluation& e, const Dataset& data) {
+  std::printf("error %.2f %% (%lld of %lld), loss %.4f\n\n", e.error_percent(),
+              (long long)(e.wrong), (long long)(e.count), e.loss);
+  std::printf("%-20s %8s %8s %8s\n", "class", "pictures", "wrong", "error %");
+  for (std::int64_t k = 0; k < e.classes; ++k) {
+    const std::int64_t count = row_sum(e, k);
+    const std::int64_t wrong = count - e.confusion[std::size_t(k * e.classes + k)];
+    std::printf("%-20s %8lld %8lld %8.2f\n", class_name(data, k).c_str(), (long long)(count),
+                (long long)(wrong), count ? 100.0 * double(wrong) / double(count) : 0.0);
+  }
+  std::printf("\ntrue class (row) taken for (column)\n%20s", "");
+  for (std::int64_t k = 0; k < e.classes; ++k)
+    std::printf(" %6.6s", class_name(data, k).c_str());
+  for (std::int64_t row = 0; row < e.classes; ++row) {
+    std::printf("\n%-20s", class_name(data, row).c_str());
+    for (std::int64_t column = 0; column < e.classes; ++column)
+      std::printf(" %6lld", (long long)(e.confusion[std::size_t(row * e.classes + column)]));
+  }
+  std::printf("\n");
+}
+
+int run(int argc, char** argv) {
+  std::string checkpoint, data_name, data_dir = "data", split = "test";
+  std::int64_t batch = 128;
+  int threads = 1;
+  bool json = false;
+  CLI::App app("Tells the error of a checkpoint on a data set, by class, with the confusions.");
+  app.add_option("CHECKPOINT", checkpoint, "A .safetensors file or a run folder (its best one)")
+      ->required();
+  app.add_option(
+         "--data", data_name,
+         "Data set: mnist, fashion-mnist, cifar10 or folder:PATH [the one it was trained on]")
+      ->check(cli::data_name());
+  app.add_option("--data-dir", data_dir, "Where data sets are")->capture_default_str();
+  app.add_option("--split", split, "Which part of it")
+      ->check(cli::one_of({"test", "train"}))
+      ->capture_default_str();
+  app.add_option("--batch", batch, "Pictures at a time")
+      ->check(cli::whole(1))
+      ->capture_default_str();
+  cli::add_threads(app, threads);
+  app.add_flag("--json", json, "Print one JSON object");
+  if (const auto code = cli::parse(app, argc, argv))
+    return *code;
+  set_threads(threads);
+
+  const std::string path = cli::checkpoint_path(checkpoint);
+  const LoadedModel loaded = load_model(path);
+  const InputShape input = loaded.model->input();
+  if (data_name.empty())
+    data_name = loaded.info.data;
+  // Pictures of a folder come in any size; the named sets do not, and are refused below.
+  const FolderOptions folder{int(input.channels), input.height, input.width};
+  const Dataset data =
+      load_dataset(data_name, split == "test" ? Split::test : Split::train, data_dir, folder);
+  check_fits(input, data);
+  if (!loaded.info.class_names.empty() && data.class_names != loaded.info.class_names)
+    std::fprintf(stderr, "note: the classes of %s are not those of %s, which it was trained on\n",
+                 data.name.c_str(), loaded.info.data.c_str());
+  const Evaluation result = evaluate(*loaded.model, data, {.batch = batch});
+  json ? print_json(result, data, path) : print_tables(result, data);
+  return 0;
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+  return cli::guarded(argv[0], [&] { return run(argc, argv); });
+}

@@ -1,0 +1,261 @@
+// Trains a network on labelled pictures and, at the end, tells its error on the test set.
+#include "cli.h"
+#include "models/capsnet_config.h"
+#include "progress.h"
+
+#include <sys/resource.h>
+
+namespace {
+
+using namespace mereo;
+
+struct Arguments {
+  std::string data = "mnist", data_dir = "data", model = "capsnet", recipe, out, config;
+  std::vector<std::string> model_config;
+  int routing_iterations = 0, threads = 1;
+  std::int64_t image_size = 0;
+  TrainOptions options;
+  std::string schedule = schedule_name(options.schedule.kind);
+  bool quiet = false;
+};
+
+void describe(CLI::App& app, Arguments& a) {
+  TrainOptions& o = a.options;
+  const auto add = [&](const char* flag, auto& value, const std::string& text) {
+    return app.add_option(flag, value, text)->capture_default_str();
+  };
+  add("--data", a.data, "Data set: mnist, fashion-mnist, cifar10 or folder:PATH")
+      ->check(cli::data_name());
+  add("--data-dir", a.data_dir, "Where data sets are");
+  add("--image-size", a.image_size,
+      "Resize pictures of a folder to this height and width; 0: as they are")
+      ->check(cli::whole(0));
+  add("--model", a.model, "Network")->check(cli::one_of(model_names()));
+  app.add_option("--recipe", a.recipe,
+                 "What to do where the paper and its authors' code differ [paper]")
+      ->check(cli::one_of({"paper", "authors"}));
+  app.add_option("--routing-iterations", a.routing_iterations, "Iterations of dynamic routing [3]")
+      ->check(cli::whole(1));
+  app.add_option("--model-config", a.model_config,
+                 "More of the network: key=value, with the keys that config.json has as model.KEY");
+  add("--epochs", o.epochs, "Times to go through the data")->check(cli::whole(1));
+  add("--batch", o.batch, "Pictures per step")->check(cli::whole(1));
+  add("--optimizer", o.optimizer, "How to step")->check(cli::one_of({"adam", "sgd"}));
+  add("--lr", o.schedule.start, "Learning rate at the start")->check(cli::number(0, true));
+  add("--lr-floor", o.schedule.floor, "Learning rate at the end of a decay")
+      ->check(cli::number(0, false));
+  add("--schedule", a.schedule, "How the learning rate falls")
+      ->check(cli::one_of({"constant", "exponential", "step", "cosine"}));
+  add("--decay", o.schedule.decay, "Its factor, exponential and step")
+      ->check(cli::number(0, true, 1));
+  add("--decay-steps", o.schedule.period, "Steps for one such factor")->check(cli::number(0, true));
+  add("--clip", o.clip, "Longest gradient; 0: no limit")->check(cli::number(0, false));
+  add("--shift", o.max_shift, "Shift pictures at random by up to so many pixels")
+      ->check(cli::whole(0));
+  add("--validation", o.validation,
+      "Pictures kept out of training to choose the best epoch by; -1: one in twelve")
+      ->check(cli::whole(-1));
+  add("--seed", o.seed, "Of everything random")->check(cli::whole(0));
+  app.add_option("--out", a.out, "Run folder [runs/DATA]");
+  app.add_flag("--resume", o.resume, "Continue the run in that folder, as it was started");
+  add("--save-seconds", o.save_seconds, "Seconds between checkpoints within an epoch; 0: none")
+      ->check(cli::number(0, false));
+  add("--history-steps", o.history_steps, "Steps between lines of history within an epoch; 0: none")
+      ->check(cli::whole(0));
+  app.add_option("--config", a.config,
+                 "Options from a file such as a run's config.json; those on "
+                 "the command line count more");
+  cli::add_threads(app, a.threads);
+  app.add_flag("--quiet", a.quiet, "Say only how it ended");
+}
+
+std::string default_folder(const std::string& data) {
+  std::string name = data;
+  while (!name.empty() && name.back() == '/')
+    name.pop_back();
+  return "runs/" + name.substr(name.find_last_of("/:") + 1);
+}
+
+/// Fills in options from the run to be resumed, or from a configuration file. Returns that file's
+/// fields.
+Fields settle(CLI::App& app, Arguments& a) {
+  // Facts in a config.json that are no options.
+  const std::vector<std::string> facts = {"mereo", "pictures", "schedule_total"};
+  if (a.out.empty())
+    a.out = default_folder(a.data);
+  const bool run = std::filesystem::exists(a.out + "/last.safetensors");
+  if (a.options.resume && !run)
+    throw Error(a.out, "there is no run to resume here", "", "name its folder with --out");
+  if (!a.options.resume && run)
+    throw Error(a.out, "there is a run in this folder already", "",
+                "continue it with --resume, or choose another folder with --out");
+  const std::string source = a.options.resume ? a.out + "/config.json" : a.config;
+  Fields fields;
+  if (!source.empty()) {
+    try {
+      fields = parse_json_object(read_file(source));
+    } catch (const Error& error) {
+      throw Error(source, error.problem, error.values);
+    }
+    cli::apply(app, fields, source, facts);
+  }
+  a.options.schedule.kind = schedule_kind(a.schedule);
+  a.options.directory = a.out;
+  a.options.notes = {{"data_dir", a.data_dir}, {"image_size", a.image_size}};
+  return fields;
+}
+
+/// key=value, the value being a number, true, false or text.
+std::pair<std::string, FieldValue> parse_setting(const std::string& text) {
+  const auto equals = text.find('=');
+  if (equals == 0 || equals == text.npos)
+    throw cli::UsageError("--model-config: must be key=value, not \"" + text + "\"");
+  const std::string key = text.substr(0, equals), value = text.substr(equals + 1);
+  try {
+    return {key, parse_json_object("{\"value\": " + value + "}").at(0).second};
+  } catch (const Error&) {
+    return {key, value};
+  }
+}
+
+void set(Fields& fields, const std::string& key, const FieldValue& value) {
+  std::erase_if(fields, [&](const auto& field) { return field.first == key; });
+  fields.emplace_back(key, value);
+}
+
+/// The network that the options ask for, of the data's shape; `file` may bring "model." fields.
+std::unique_ptr<Model> build(const Arguments& a, const Dataset& data, const Fields& file) {
+  Fields wanted;
+  for (const auto& [name, value] : file)
+    if (name.starts_with("model."))
+      set(wanted, name.substr(6), value);
+  set(wanted, "height", data.height);
+  set(wanted, "width", data.width);
+  set(wanted, "channels", data.channels);
+  set(wanted, "classes", data.classes);
+  Fields settings;
+  if (a.routing_iterations > 0)
+    set(settings, "routing_iterations", std::int64_t(a.routing_iterations));
+  for (const std::string& text : a.model_config) {
+    const auto [key, value] = parse_setting(text);
+    set(settings, key, value);
+  }
+  for (const auto& [key, value] : settings)
+    set(wanted, key, value);
+  if (a.recipe == "authors") {
+    // The recipe depends on the number of types, and single settings count more than it does.
+    CapsNetConfig config = parse_capsnet_config(to_json(wanted));
+    wanted = parse_json_object(capsnet_config_text(config.authors_recipe()));
+    for (const auto& [key, value] : settings)
+      set(wanted, key, value);
+  }
+  return make_model(a.model, to_json(wanted), a.options.seed);
+}
+
+void show_configuration(const Arguments& a, Model& model) {
+  const TrainOptions& o = a.options;
+  std::printf("%s on %s, run folder %s\n", a.model.c_str(), a.data.c_str(), a.out.c_str());
+  std::printf("%s\n", model.config().c_str());
+  std::printf("epochs %lld, batch %lld, %s, learning rate %g, %s", (long long)(o.epochs),
+              (long long)(o.batch), o.optimizer.c_str(), o.schedule.start, a.schedule.c_str());
+  if (o.schedule.kind == Schedule::Kind::exponential || o.schedule.kind == Schedule::Kind::step)
+    std::printf(" %g every %g steps", o.schedule.decay, o.schedule.period);
+  std::printf(", shift %d, clip %g, seed %llu\n", o.max_shift, o.clip,
+              (unsigned long long)(o.seed));
+  std::fflush(stdout);
+}
+
+double test_error(const std::string& checkpoint, const Dataset& test, const Arguments& a,
+                  cli::Progress& progress) {
+  const LoadedModel loaded = load_model(checkpoint);
+  const Evaluation judged =
+      evaluate(*loaded.model, test, {.batch = a.options.batch, .listener = &progress});
+  progress.clear();
+  return judged.error_percent();
+}
+
+/// Judges the finished run by the test set, which nothing before this has looked at.
+void report_test(const TrainResult& result, const Dataset& test, const Arguments& a,
+                 cli::Progress& progress) {
+  const bool validated = result.best_epoch > 0, same = result.best_epoch == result.epochs;
+  Fields report = {{"pictures", test.count}, {"epochs", result.epochs}};
+  if (validated) {
+    const double error = test_error(result.best_checkpoint, test, a, progress);
+    if (cli::stop_signal)
+      return;
+    std::printf("test error %.2f %% (%lld pictures), epoch %lld, the best by validation%s\n", error,
+                (long long)(test.count), (long long)(result.best_epoch),
+                same ? ", which is the last" : "");
+    report.emplace_back("best_epoch", result.best_epoch);
+    report.emplace_back("best_validation_error_percent", result.best_error_percent);
+    report.emplace_back("best_test_error_percent", error);
+  }
+  if (!validated || !same) {
+    const double error = test_error(result.last_checkpoint, test, a, progress);
+    if (cli::stop_signal)
+      return;
+    std::printf("test error %.2f %% (%lld pictures), epoch %lld, the last\n", error,
+                (long long)(test.count), (long long)(result.epochs));
+    report.emplace_back("last_test_error_percent", error);
+  }
+  write_file_atomically(a.out + "/test.json", to_json(report) + "\n");
+}
+
+/// Most memory this process had at any time, in MiB.
+double peak_memory() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+#ifdef __APPLE__
+  return double(usage.ru_maxrss) / (1 << 20);
+#else
+  return double(usage.ru_maxrss) / (1 << 10);
+#endif
+}
+
+/// The test set, or nothing for a folder that has none.
+std::optional<Dataset> load_test(const Arguments& a, const FolderOptions& folder) {
+  if (a.data.starts_with("folder:") && !std::filesystem::exists(a.data.substr(7) + "/test"))
+    return {};
+  return load_dataset(a.data, Split::test, a.data_dir, folder);
+}
+
+int run(int argc, char** argv) {
+  Arguments a;
+  CLI::App app("Trains a capsule network and tells its error on the test set. Ctrl-C saves and "
+               "leaves; --resume continues.");
+  describe(app, a);
+  if (const auto code = cli::parse(app, argc, argv))
+    return *code;
+  const Fields file = settle(app, a);
+  set_threads(a.threads);
+  const FolderOptions folder{.height = a.image_size, .width = a.image_size};
+  const Dataset training = load_dataset(a.data, Split::train, a.data_dir, folder);
+  const std::optional<Dataset> test = load_test(a, folder);
+  const std::unique_ptr<Model> model = build(a, training, file);
+  if (test)
+    check_fits(model->input(), *test);
+  if (!a.quiet)
+    show_configuration(a, *model);
+
+  cli::catch_stop_signals();
+  cli::Progress progress(a.quiet);
+  const TrainResult result = train(*model, training, a.options, progress);
+  progress.clear();
+  if (!result.stopped && test)
+    report_test(result, *test, a, progress);
+  if (cli::stop_signal) {
+    std::printf("stopped after step %lld and saved; continue with: %s --resume --out %s\n",
+                (long long)(result.steps), argv[0], a.out.c_str());
+    return 128 + cli::stop_signal;
+  }
+  std::printf("%lld epochs in %s, peak memory %.0f MiB; checkpoints, history and pictures in %s\n",
+              (long long)(result.epochs), cli::duration(result.seconds).c_str(), peak_memory(),
+              a.out.c_str());
+  return 0;
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+  return cli::guarded(argv[0], [&] { return run(argc, argv); });
+}
