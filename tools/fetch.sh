@@ -200,13 +200,16 @@ unpack() {
   rm -rf "$part/unpacked"
   mkdir "$part/unpacked"
   case $1 in
-  *.deb) if have dpkg; then
-    dpkg -x "$1" "$part/unpacked"
+  *.deb) if have dpkg-deb; then
+    dpkg-deb -x "$1" "$part/unpacked"
   else
     (cd "$part/unpacked" && ar x "$1" && tar xf data.tar.*)
   fi ;;
   *) tar xzf "$1" -C "$part/unpacked" ;;
-  esac || return 1
+  esac || {
+    rm -rf "$part/unpacked"
+    return 1
+  }
   place_from "$part/unpacked"
   if [ -d "$part/unpacked/cifar-10-batches-bin" ]; then
     place_binary_cifar "$part/unpacked/cifar-10-batches-bin"

@@ -1,3 +1,5 @@
+#include "io/check_image.h"
+
 #include <mereo/io.h>
 
 // The only file that holds stb's code, and hides it, so that a program may have its own copy.
@@ -16,7 +18,6 @@
 
 #include <algorithm>
 #include <memory>
-#include <zlib.h>
 
 namespace mereo {
 
@@ -24,40 +25,9 @@ namespace {
 
 constexpr std::int64_t file_limit = std::int64_t{1} << 28;
 constexpr std::int64_t pixel_limit = std::int64_t{1} << 28;
-constexpr std::string_view png_signature("\x89PNG\r\n\x1a\n", 8);
 
 const stbi_uc* bytes_of(std::string_view text) {
   return reinterpret_cast<const stbi_uc*>(text.data());
-}
-
-std::uint32_t big_endian(std::string_view bytes) {
-  const stbi_uc* b = bytes_of(bytes);
-  return std::uint32_t(b[0]) << 24 | std::uint32_t(b[1]) << 16 | std::uint32_t(b[2]) << 8 | b[3];
-}
-
-/// stb skips the checksums; without them a flipped bit would pass as another picture.
-void check_png(const std::string& path, std::string_view file) {
-  std::string_view left = file.substr(png_signature.size());
-  for (;;) { // chunks: length, type, data, CRC of type and data
-    if (left.size() < 12)
-      throw Error(path, "the PNG ends too early");
-    const std::uint32_t length = big_endian(left);
-    if (length > left.size() - 12)
-      throw Error(path, "the PNG ends too early");
-    const std::string_view checked = left.substr(4, std::size_t(length) + 4);
-    if (crc32(0, bytes_of(checked), uInt(checked.size())) != big_endian(left.substr(length + 8)))
-      throw Error(path, "the PNG is damaged: a checksum does not match");
-    if (checked.starts_with("IEND"))
-      return;
-    left.remove_prefix(std::size_t(length) + 12);
-  }
-}
-
-/// stb fills what is missing of a cut JPEG with grey; the end marker must follow the last scan.
-void check_jpeg(const std::string& path, std::string_view file) {
-  const auto scan = file.rfind("\xff\xda"), end = file.rfind("\xff\xd9");
-  if (scan == file.npos || end == file.npos || end < scan)
-    throw Error(path, "the JPEG ends too early");
 }
 
 void append_bytes(void* context, void* bytes, int count) {
