@@ -34,6 +34,7 @@ namespace mereo {
   extern const OptimiserKernels optimiser_kernels;                                                 \
   extern const GemmKernels gemm_kernels;                                                           \
   extern const RoutingKernels routing_kernels;                                                     \
+  extern const WinogradKernels winograd_kernels;                                                   \
   }
 MEREO_ISAS(MEREO_DECLARE)
 
@@ -53,7 +54,8 @@ const std::vector<Candidate>& candidates() {
    {#isa,                                                                                          \
     {isa::arithmetic_kernels, isa::row_kernels, isa::optimiser_kernels},                           \
     isa::gemm_kernels,                                                                             \
-    isa::routing_kernels}},
+    isa::routing_kernels,                                                                          \
+    isa::winograd_kernels}},
   static const std::vector<Candidate> all = {MEREO_ISAS(MEREO_CANDIDATE)};
   return all;
 }

@@ -115,15 +115,41 @@ struct GemmKernels {
   /// Rows and columns of the largest register tile, and elements per register.
   std::int64_t tile_rows, tile_columns, lanes; // tile_rows <= max_tile_rows
   void (*tile)(const GemmTile& tile);
-  /// Copies columns [begin, end) of `count` rows, column j of row i being source[i][j - begin],
-  /// into panels of `width` columns: packed[(j / width) * panel + i * width + j % width]. Nothing
-  /// else is written.
+  /// Copies columns [begin, end) of `count` rows, column j of row i being
+  /// source[i][offset + j - begin], into panels of `width` columns:
+  /// packed[(j / width) * panel + i * width + j % width]. Nothing else is written.
   void (*pack)(std::int64_t count, std::int64_t begin, std::int64_t end, const real* const* source,
-               std::int64_t width, real* packed, std::int64_t panel);
+               std::int64_t offset, std::int64_t width, real* packed, std::int64_t panel);
   /// The transpose of it: element d < depth of row r < rows, source[r][d], becomes
   /// packed[(r / width) * panel + d * width + r % width].
   void (*pack_transposed)(std::int64_t rows, std::int64_t depth, const real* const* source,
                           std::int64_t width, real* packed, std::int64_t panel);
+};
+
+// ---- Winograd transforms ------------------------------------------------------------------------
+
+/// The most inputs or outputs that a transform has along one axis.
+inline constexpr std::int64_t winograd_limit = 12;
+
+/// A matrix applied along one axis of a small image whose pixels are runs of channels: for i < outs,
+/// b < columns and c < width,
+///   out(i, b, c) (+)= sum over a < ins of matrix[a * matrix_stride + i] in(a, b, c),
+/// then the bias and the activation; in(a, b, c) = in[a * in_row + b * in_column + c], and so out.
+struct WinogradPass {
+  std::int64_t outs, ins, columns, width; // outs, ins <= winograd_limit; all may be zero
+  const real* matrix;
+  std::int64_t matrix_stride;
+  const real* in;
+  std::int64_t in_row, in_column;
+  real* out;
+  std::int64_t out_row, out_column;
+  bool accumulate;
+  const real* bias; // (width), or null
+  Activation activation;
+};
+
+struct WinogradKernels {
+  void (*pass)(const WinogradPass& pass);
 };
 
 // ---- dynamic routing ----------------------------------------------------------------------------
@@ -188,6 +214,7 @@ struct Kernels {
   ElementwiseKernels elementwise;
   GemmKernels gemm;
   RoutingKernels routing;
+  WinogradKernels winograd;
 };
 
 /// The table in use (see <mereo/isa.h>). Ask once per operation, not per element.

@@ -1,0 +1,42 @@
+// Convolution with large kernels through polyphase Winograd transforms (Winograd 1980; Lavin & Gray
+// 2016): the same results as kernels/convolution.h with a fraction of the multiplications.
+//
+// A kernel of K taps and stride s splits into s phases of at most r = ceil(K / s) taps, each an
+// ordinary convolution of every s-th pixel; two axes make s^2 phases. F(m, r) computes m outputs of
+// such a convolution with m + r - 1 multiplications instead of m r:
+//   Y = A^T [ sum over phases and channels of (G w G^T) . (B^T x B) ] A.
+// Because the last transform is linear, phases add before it like channels, and for each of the
+// (m + r - 1)^2 frequencies what remains is one matrix product with the inner dimension s^2 C. The
+// gradients are its transposes. The price is rounding: see below.
+#pragma once
+
+#include "kernels/convolution.h"
+
+namespace mereo {
+
+/// `outputs` in all of the following is the most outputs m of a tile along each axis; the tiles are
+/// smaller where that covers the image as well, or where m + r - 1 would exceed winograd_limit.
+/// Relative errors (in the norm, for five taps, sums of a thousand terms, in single precision):
+/// m = 3 about 5e-6, m = 6 about 3e-4; direct convolution has 5e-7.
+
+/// Whether it can be done: the taps of a phase are at most winograd_limit.
+bool winograd_possible(const ConvolutionShape& shape);
+
+/// Whether it can be expected to be faster than the direct convolution.
+bool winograd_suits(const ConvolutionShape& shape, std::int64_t outputs);
+
+/// y = activation(scale * conv(x, w) + bias); bias (N) may be null.
+void winograd_forward(const ConvolutionShape& shape, std::int64_t outputs, const real* x,
+                      const real* w, real scale, const real* bias, Activation activation, real* y,
+                      Arena& scratch);
+
+/// grad_x (+)= scale * the adjoint in x.
+void winograd_grad_input(const ConvolutionShape& shape, std::int64_t outputs, const real* grad_y,
+                         const real* w, real scale, real* grad_x, bool accumulate, Arena& scratch);
+
+/// grad_w (+)= scale * the adjoint in w.
+void winograd_grad_weight(const ConvolutionShape& shape, std::int64_t outputs, const real* x,
+                          const real* grad_y, real scale, real* grad_w, bool accumulate,
+                          Arena& scratch);
+
+} // namespace mereo

@@ -1,0 +1,25 @@
+// The matrices of F(m, r), for any number of outputs and taps.
+#pragma once
+
+#include "kernels/table.h"
+
+namespace mereo {
+
+/// Cook and Toom: two polynomials of degrees m - 1 and r - 1 are multiplied by evaluating them at
+/// size = m + r - 1 points (one of them infinity), multiplying the values, and interpolating. The
+/// transpose of that in the first factor is the convolution y_i = sum_k g_k d_(i+k):
+///   y = A^T [ (G g) . (B^T d) ].
+struct WinogradMatrices {
+  std::int64_t outputs, taps, size;
+  /// A (size, m), G (size, r), and B^T (size, size), whose row i gives frequency i.
+  real a[winograd_limit][winograd_limit], g[winograd_limit][winograd_limit],
+      bt[winograd_limit][winograd_limit];
+  /// Their transposes.
+  real at[winograd_limit][winograd_limit], gt[winograd_limit][winograd_limit],
+      b[winograd_limit][winograd_limit];
+
+  /// 1 <= outputs, taps and outputs + taps - 1 <= winograd_limit.
+  WinogradMatrices(std::int64_t outputs, std::int64_t taps);
+};
+
+} // namespace mereo

@@ -1,0 +1,96 @@
+#include "kernels/winograd_plan.h"
+
+#include <algorithm>
+
+namespace mereo {
+
+namespace {
+
+// Of a last-level cache that two cores share, the transformed weights of a block of channels take
+// half, so that they can be read again for every block of images; the images' share is small enough
+// to be still near when the products read it.
+constexpr std::int64_t weights_bytes = 16 << 20;
+constexpr std::int64_t images_bytes = 4 << 20;
+constexpr std::int64_t channel_unit = 16;
+
+std::int64_t ceiling(std::int64_t x, std::int64_t divisor) {
+  return (x + divisor - 1) / divisor;
+}
+
+/// The smallest t >= 0 with stride * t >= x.
+std::int64_t first_at_least(std::int64_t x, std::int64_t stride) {
+  return x > 0 ? ceiling(x, stride) : 0;
+}
+
+/// Outputs of a tile: no more than allowed, and no more than the same number of tiles needs.
+std::int64_t tile_outputs(std::int64_t out, std::int64_t taps, std::int64_t outputs) {
+  const std::int64_t most = std::clamp<std::int64_t>(outputs, 1, winograd_limit + 1 - taps);
+  return ceiling(out, ceiling(out, most));
+}
+
+/// Parts of `size`, at most `most` long, but at least one unit, as equal as units allow.
+std::int64_t even_block(std::int64_t size, std::int64_t most, std::int64_t unit) {
+  const std::int64_t parts = std::max<std::int64_t>(1, ceiling(size, std::max(most, unit)));
+  return std::min(size, ceiling(ceiling(size, parts), unit) * unit);
+}
+
+/// An odd number of cache lines, so that neighbouring rows or frequencies are not all kept in the
+/// same few places of a cache.
+std::int64_t odd_lines(std::int64_t elements) {
+  constexpr std::int64_t line = 16;
+  return (ceiling(elements, line) | 1) * line;
+}
+
+} // namespace
+
+WinogradAxis::WinogradAxis(std::int64_t size, std::int64_t out, std::int64_t kernel,
+                           std::int64_t stride, std::int64_t pad, std::int64_t outputs)
+    : size(size), out(out), kernel(kernel), stride(stride), pad(pad),
+      phases(std::min(stride, kernel)), tiles(0),
+      matrices(tile_outputs(out, ceiling(kernel, stride), outputs), ceiling(kernel, stride)) {
+  tiles = ceiling(out, matrices.outputs);
+}
+
+Span WinogradAxis::inputs(std::int64_t tile, std::int64_t phase) const {
+  const std::int64_t start = origin(tile, phase);
+  const std::int64_t begin = std::min(matrices.size, first_at_least(-start, stride));
+  const std::int64_t end = std::min(matrices.size, first_at_least(size - start, stride));
+  return begin < end ? Span{begin, end} : Span{0, 0};
+}
+
+std::int64_t WinogradAxis::outputs(std::int64_t tile) const {
+  return std::min(matrices.outputs, out - tile * matrices.outputs);
+}
+
+FrequencyLayout FrequencyLayout::rows(std::int64_t frequencies, std::int64_t rows,
+                                      std::int64_t columns) {
+  const std::int64_t stride = odd_lines(columns);
+  const std::int64_t frequency = odd_lines(rows * stride);
+  return {frequency, stride, stride, 0, frequencies * frequency};
+}
+
+FrequencyLayout FrequencyLayout::panels(std::int64_t frequencies, std::int64_t rows,
+                                        std::int64_t columns, std::int64_t width) {
+  const std::int64_t panel = rows * width;
+  const std::int64_t frequency = odd_lines(ceiling(columns, width) * panel);
+  return {frequency, width, width, panel, frequencies * frequency};
+}
+
+WinogradPlan::WinogradPlan(const ConvolutionShape& shape, std::int64_t outputs)
+    : shape(shape), vertical(shape.height, shape.out_height, shape.kernel_height, shape.stride,
+                             shape.pad_top, outputs),
+      horizontal(shape.width, shape.out_width, shape.kernel_width, shape.stride, shape.pad_left,
+                 outputs),
+      frequencies(vertical.matrices.size * horizontal.matrices.size),
+      phases(vertical.phases * horizontal.phases), tiles(vertical.tiles * horizontal.tiles) {
+  const std::int64_t bytes = frequencies * phases * std::int64_t(sizeof(float));
+  channel_block = even_block(shape.channels, weights_bytes / (bytes * shape.filters), channel_unit);
+  image_block = even_block(shape.batch, images_bytes / (bytes * channel_block * tiles), 1);
+}
+
+std::int64_t WinogradPlan::transform_scratch() const {
+  const std::int64_t taps = vertical.matrices.taps * horizontal.matrices.taps;
+  return (frequencies + taps * transpose_depth) * transform_width;
+}
+
+} // namespace mereo

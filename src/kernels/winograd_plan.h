@@ -1,0 +1,72 @@
+// How a convolution is cut into tiles, phases, frequencies and blocks of memory.
+#pragma once
+
+#include "kernels/convolution.h"
+#include "kernels/winograd_matrices.h"
+
+namespace mereo {
+
+/// Half-open interval.
+struct Span {
+  std::int64_t begin, end;
+  std::int64_t size() const { return end - begin; }
+};
+
+/// One of the two directions.
+struct WinogradAxis {
+  std::int64_t size, out, kernel, stride, pad;
+  std::int64_t phases, tiles;
+  WinogradMatrices matrices;
+
+  WinogradAxis(std::int64_t size, std::int64_t out, std::int64_t kernel, std::int64_t stride,
+               std::int64_t pad, std::int64_t outputs);
+
+  /// Taps of a phase: phase + stride * tap < kernel.
+  std::int64_t taps(std::int64_t phase) const { return (kernel - phase + stride - 1) / stride; }
+  /// The pixel that is input 0 of a tile in a phase, which may lie outside of the image.
+  std::int64_t origin(std::int64_t tile, std::int64_t phase) const {
+    return stride * tile * matrices.outputs + phase - pad;
+  }
+  /// The inputs of it that lie within the image: pixel origin + stride * input.
+  Span inputs(std::int64_t tile, std::int64_t phase) const;
+  /// How many of its outputs exist.
+  std::int64_t outputs(std::int64_t tile) const;
+};
+
+/// Where element (row, column) of the matrix of each frequency lies: rows of `stride` elements, in
+/// panels of `width` columns, `panel` elements apart.
+struct FrequencyLayout {
+  std::int64_t frequency; // elements from one frequency to the next
+  std::int64_t stride, width, panel;
+  std::int64_t elements; // of all frequencies
+
+  /// Row after row, to be read as the left factor of a product or written as its result.
+  static FrequencyLayout rows(std::int64_t frequencies, std::int64_t rows, std::int64_t columns);
+  /// In panels, to be read as the right factor.
+  static FrequencyLayout panels(std::int64_t frequencies, std::int64_t rows, std::int64_t columns,
+                                std::int64_t width);
+
+  std::int64_t at(std::int64_t row, std::int64_t column) const {
+    return row * stride + column / width * panel + column % width;
+  }
+};
+
+struct WinogradPlan {
+  ConvolutionShape shape;
+  WinogradAxis vertical, horizontal;
+  std::int64_t frequencies, phases, tiles; // of both axes together; tiles of an image
+  std::int64_t channel_block;              // channels at a time
+  std::int64_t image_block;                // images at a time
+
+  WinogradPlan(const ConvolutionShape& shape, std::int64_t outputs);
+
+  /// Elements of scratch memory that a thread needs within the transforms.
+  std::int64_t transform_scratch() const;
+};
+
+/// Channels that a transform takes at a time, so that its intermediate values stay in L1.
+inline constexpr std::int64_t transform_width = 64;
+/// Filters whose weights are transposed at a time.
+inline constexpr std::int64_t transpose_depth = 16;
+
+} // namespace mereo

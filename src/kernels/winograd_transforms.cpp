@@ -1,0 +1,264 @@
+#include "kernels/winograd_transforms.h"
+
+#include <algorithm>
+
+namespace mereo {
+
+namespace {
+
+/// A matrix times a number.
+struct Scaled {
+  real values[winograd_limit][winograd_limit];
+
+  Scaled(const real (&matrix)[winograd_limit][winograd_limit], real scale) {
+    for (std::int64_t i = 0; i < winograd_limit; ++i)
+      for (std::int64_t j = 0; j < winograd_limit; ++j)
+        values[i][j] = scale * matrix[i][j];
+  }
+};
+
+/// body(begin, width) for pieces of at most `most` of [0, size).
+template <class Body> void pieces(std::int64_t size, std::int64_t most, const Body& body) {
+  for (std::int64_t begin = 0; begin < size; begin += most)
+    body(begin, std::min(most, size - begin));
+}
+
+} // namespace
+
+// ---- both sides of a matrix ---------------------------------------------------------------------
+
+void WinogradTransforms::first(const Side& rows, std::int64_t columns, Grid<const real> in,
+                               std::int64_t width) {
+  WinogradPass pass{};
+  pass.outs = rows.outs;
+  pass.ins = rows.ins;
+  pass.columns = columns;
+  pass.width = width;
+  pass.matrix = rows.matrix;
+  pass.matrix_stride = winograd_limit;
+  pass.in = in.data;
+  pass.in_row = in.row;
+  pass.in_column = in.column;
+  pass.out = middle_;
+  pass.out_row = columns * width;
+  pass.out_column = width;
+  kernels_.winograd.pass(pass);
+}
+
+void WinogradTransforms::second(const Side& columns, std::int64_t rows, Grid<real> out,
+                                std::int64_t begin, std::int64_t end, std::int64_t width,
+                                const Ending& ending) {
+  WinogradPass pass{};
+  pass.outs = columns.outs;
+  pass.ins = columns.ins;
+  pass.columns = rows;
+  pass.width = end - begin;
+  pass.matrix = columns.matrix;
+  pass.matrix_stride = winograd_limit;
+  pass.in = middle_ + begin;
+  pass.in_row = width;
+  pass.in_column = columns.ins * width;
+  pass.out = out.data;
+  pass.out_row = out.column;
+  pass.out_column = out.row;
+  pass.accumulate = ending.accumulate;
+  pass.bias = ending.bias;
+  pass.activation = ending.activation;
+  kernels_.winograd.pass(pass);
+}
+
+void WinogradTransforms::second(const Side& columns, std::int64_t rows,
+                                const Frequencies<real>& out, std::int64_t row, std::int64_t column,
+                                std::int64_t width) {
+  for (std::int64_t begin = 0, end; begin < width; begin = end) {
+    const std::int64_t room = out.layout.width - (column + begin) % out.layout.width;
+    end = std::min(width, begin + room);
+    second(columns, rows, grid(out, row, column + begin), begin, end, width, {});
+  }
+}
+
+template <class T>
+WinogradTransforms::Grid<T> WinogradTransforms::grid(const Frequencies<T>& f, std::int64_t row,
+                                                     std::int64_t column) const {
+  return {f.data + f.layout.at(row, column), f.layout.frequency * plan_.horizontal.matrices.size,
+          f.layout.frequency};
+}
+
+// ---- images -------------------------------------------------------------------------------------
+
+void WinogradTransforms::input(const real* x, std::int64_t image, Span channels, std::int64_t row,
+                               const Frequencies<real>& u) {
+  const ConvolutionShape& shape = plan_.shape;
+  const WinogradAxis &v = plan_.vertical, &h = plan_.horizontal;
+  const std::int64_t pixel = shape.channels, line = shape.width * pixel;
+  for (std::int64_t t = 0; t < plan_.tiles; ++t)
+    for (std::int64_t p = 0; p < plan_.phases; ++p) {
+      const std::int64_t y_tile = t / h.tiles, x_tile = t % h.tiles;
+      const Span rows = v.inputs(y_tile, phase(p).vertical);
+      const Span columns = h.inputs(x_tile, phase(p).horizontal);
+      const std::int64_t top = v.origin(y_tile, phase(p).vertical) + v.stride * rows.begin;
+      const std::int64_t left = h.origin(x_tile, phase(p).horizontal) + h.stride * columns.begin;
+      const bool empty = rows.size() == 0 || columns.size() == 0;
+      const real* corner =
+          empty ? x : x + image * shape.height * line + top * line + left * pixel + channels.begin;
+      const Side from_left{v.matrices.b[rows.begin], v.matrices.size, rows.size()};
+      const Side from_right{h.matrices.b[columns.begin], h.matrices.size, columns.size()};
+      pieces(channels.size(), transform_width, [&](std::int64_t c, std::int64_t width) {
+        first(from_left, columns.size(), {corner + c, v.stride * line, h.stride * pixel}, width);
+        second(from_right, v.matrices.size, u, row + t, p * channels.size() + c, width);
+      });
+    }
+}
+
+void WinogradTransforms::grad_input(const Frequencies<const real>& u, std::int64_t row,
+                                    std::int64_t image, Span channels, real scale, bool accumulate,
+                                    real* x) {
+  const ConvolutionShape& shape = plan_.shape;
+  const WinogradAxis &v = plan_.vertical, &h = plan_.horizontal;
+  const std::int64_t pixel = shape.channels, line = shape.width * pixel;
+  real* target = x + image * shape.height * line + channels.begin;
+  if (!accumulate)
+    for (std::int64_t i = 0; i < shape.height * shape.width; ++i)
+      std::fill_n(target + i * pixel, channels.size(), real(0));
+
+  const Scaled scaled(h.matrices.bt, scale);
+  for (std::int64_t t = 0; t < plan_.tiles; ++t)
+    for (std::int64_t p = 0; p < plan_.phases; ++p) {
+      const std::int64_t y_tile = t / h.tiles, x_tile = t % h.tiles;
+      const Span rows = v.inputs(y_tile, phase(p).vertical);
+      const Span columns = h.inputs(x_tile, phase(p).horizontal);
+      if (rows.size() == 0 || columns.size() == 0)
+        continue;
+      const std::int64_t top = v.origin(y_tile, phase(p).vertical) + v.stride * rows.begin;
+      const std::int64_t left = h.origin(x_tile, phase(p).horizontal) + h.stride * columns.begin;
+      real* corner = target + top * line + left * pixel;
+      const Side from_left{v.matrices.bt[0] + rows.begin, rows.size(), v.matrices.size};
+      const Side from_right{scaled.values[0] + columns.begin, columns.size(), h.matrices.size};
+      pieces(channels.size(), transform_width, [&](std::int64_t c, std::int64_t width) {
+        const Grid<const real> source = grid(u, row + t, p * channels.size() + c);
+        first(from_left, h.matrices.size, source, width);
+        second(from_right, rows.size(), {corner + c, v.stride * line, h.stride * pixel}, 0, width,
+               width, {.accumulate = true});
+      });
+    }
+}
+
+void WinogradTransforms::output(const Frequencies<const real>& m, std::int64_t image, real scale,
+                                const real* bias, Activation activation, real* y) {
+  const ConvolutionShape& shape = plan_.shape;
+  const WinogradAxis &v = plan_.vertical, &h = plan_.horizontal;
+  const std::int64_t pixel = shape.filters, line = shape.out_width * pixel;
+  const Scaled scaled(h.matrices.a, scale);
+  for (std::int64_t t = 0; t < plan_.tiles; ++t) {
+    const std::int64_t y_tile = t / h.tiles, x_tile = t % h.tiles;
+    const Side from_left{v.matrices.a[0], v.outputs(y_tile), v.matrices.size};
+    const Side from_right{scaled.values[0], h.outputs(x_tile), h.matrices.size};
+    real* corner = y + image * shape.out_height * line + y_tile * v.matrices.outputs * line +
+                   x_tile * h.matrices.outputs * pixel;
+    pieces(shape.filters, transform_width, [&](std::int64_t n, std::int64_t width) {
+      first(from_left, h.matrices.size, grid(m, image * plan_.tiles + t, n), width);
+      second(from_right, from_left.outs, {corner + n, line, pixel}, 0, width, width,
+             {false, bias ? bias + n : nullptr, activation});
+    });
+  }
+}
+
+void WinogradTransforms::grad_output(const real* y, std::int64_t image,
+                                     const Frequencies<real>& m) {
+  const ConvolutionShape& shape = plan_.shape;
+  const WinogradAxis &v = plan_.vertical, &h = plan_.horizontal;
+  const std::int64_t pixel = shape.filters, line = shape.out_width * pixel;
+  for (std::int64_t t = 0; t < plan_.tiles; ++t) {
+    const std::int64_t y_tile = t / h.tiles, x_tile = t % h.tiles;
+    const Side from_left{v.matrices.at[0], v.matrices.size, v.outputs(y_tile)};
+    const Side from_right{h.matrices.at[0], h.matrices.size, h.outputs(x_tile)};
+    const real* corner = y + image * shape.out_height * line + y_tile * v.matrices.outputs * line +
+                         x_tile * h.matrices.outputs * pixel;
+    pieces(shape.filters, transform_width, [&](std::int64_t n, std::int64_t width) {
+      first(from_left, from_right.ins, {corner + n, line, pixel}, width);
+      second(from_right, v.matrices.size, m, image * plan_.tiles + t, n, width);
+    });
+  }
+}
+
+// ---- weights ------------------------------------------------------------------------------------
+
+WinogradTransforms::Phase WinogradTransforms::phase(std::int64_t index) const {
+  return {index / plan_.horizontal.phases, index % plan_.horizontal.phases};
+}
+
+std::int64_t WinogradTransforms::tap_column() const {
+  return plan_.shape.stride * plan_.shape.channels * plan_.shape.filters;
+}
+
+std::int64_t WinogradTransforms::tap_row() const {
+  return plan_.shape.kernel_width * tap_column();
+}
+
+void WinogradTransforms::weights(const real* w, std::int64_t p, Span channels, Span some,
+                                 const Frequencies<real>& v) {
+  const WinogradMatrices &left = plan_.vertical.matrices, &right = plan_.horizontal.matrices;
+  const auto [y, x] = phase(p);
+  const Side from_left{left.gt[0], left.size, plan_.vertical.taps(y)};
+  const Side from_right{right.gt[0], right.size, plan_.horizontal.taps(x)};
+  const ConvolutionShape& shape = plan_.shape;
+  for (std::int64_t c = some.begin; c < some.end; ++c) {
+    const real* taps = w + ((y * shape.kernel_width + x) * shape.channels + c) * shape.filters;
+    const std::int64_t row = p * channels.size() + c - channels.begin;
+    pieces(shape.filters, transform_width, [&](std::int64_t n, std::int64_t width) {
+      first(from_left, from_right.ins, {taps + n, tap_row(), tap_column()}, width);
+      second(from_right, left.size, v, row, n, width);
+    });
+  }
+}
+
+void WinogradTransforms::transposed_weights(const real* w, std::int64_t p, Span channels,
+                                            Span filters, const Frequencies<real>& v) {
+  const WinogradMatrices &left = plan_.vertical.matrices, &right = plan_.horizontal.matrices;
+  const auto [y, x] = phase(p);
+  const Side from_left{left.gt[0], left.size, plan_.vertical.taps(y)};
+  const Side from_right{right.gt[0], right.size, plan_.horizontal.taps(x)};
+  const ConvolutionShape& shape = plan_.shape;
+  const std::int64_t depth = filters.size(), tap = depth * transform_width;
+  pieces(channels.size(), transform_width, [&](std::int64_t c, std::int64_t width) {
+    const real* rows[transform_width];
+    for (std::int64_t i = 0; i < from_left.ins; ++i)
+      for (std::int64_t j = 0; j < from_right.ins; ++j) {
+        const real* corner =
+            w +
+            ((y * shape.kernel_width + x) * shape.channels + channels.begin + c) * shape.filters +
+            i * tap_row() + j * tap_column() + filters.begin;
+        for (std::int64_t r = 0; r < width; ++r)
+          rows[r] = corner + r * shape.filters;
+        kernels_.gemm.pack_transposed(width, depth, rows, transform_width,
+                                      taps_ + (i * from_right.ins + j) * tap, 0);
+      }
+    for (std::int64_t n = 0; n < depth; ++n) {
+      first(from_left, from_right.ins, {taps_ + n * transform_width, from_right.ins * tap, tap},
+            width);
+      second(from_right, left.size, v, filters.begin + n, p * channels.size() + c, width);
+    }
+  });
+}
+
+void WinogradTransforms::grad_weights(const Frequencies<const real>& v, std::int64_t p,
+                                      Span channels, Span some, real scale, bool accumulate,
+                                      real* w) {
+  const WinogradMatrices &left = plan_.vertical.matrices, &right = plan_.horizontal.matrices;
+  const auto [y, x] = phase(p);
+  const Scaled scaled(right.g, scale);
+  const Side from_left{left.g[0], plan_.vertical.taps(y), left.size};
+  const Side from_right{scaled.values[0], plan_.horizontal.taps(x), right.size};
+  const ConvolutionShape& shape = plan_.shape;
+  for (std::int64_t c = some.begin; c < some.end; ++c) {
+    real* taps = w + ((y * shape.kernel_width + x) * shape.channels + c) * shape.filters;
+    const std::int64_t row = p * channels.size() + c - channels.begin;
+    pieces(shape.filters, transform_width, [&](std::int64_t n, std::int64_t width) {
+      first(from_left, right.size, grid(v, row, n), width);
+      second(from_right, from_left.outs, {taps + n, tap_row(), tap_column()}, 0, width, width,
+             {.accumulate = accumulate});
+    });
+  }
+}
+
+} // namespace mereo
