@@ -5,6 +5,7 @@
 #include "kernels/convolution.h"
 #include "autodiff/affine.h"
 #include "autodiff/op_list.h"
+#include "kernels/winograd.h"
 
 namespace mereo {
 
@@ -15,17 +16,31 @@ struct Saved {
   ConvolutionShape shape;
   Activity activity;
   real scale;
+  bool winograd;
 };
+
+/// Outputs of a Winograd tile along each axis: what single precision bears well.
+constexpr std::int64_t tile_outputs = 3;
 
 void convolution_vjp(Tape& tape, const void* saved) {
   const auto& s = *static_cast<const Saved*>(saved);
   const real* grad = epilogue_vjp(tape, s.activity, s.y, s.bias, s.shape.filters);
-  if (const GradientSink sink = tape.gradient_into(s.x))
-    convolution_grad_input(s.shape, grad, s.w.data(), s.scale, sink.data, sink.accumulate,
-                           tape.arena());
-  if (const GradientSink sink = tape.gradient_into(s.w))
-    convolution_grad_weight(s.shape, s.x.data(), grad, s.scale, sink.data, sink.accumulate,
-                            tape.arena());
+  if (const GradientSink sink = tape.gradient_into(s.x)) {
+    if (s.winograd)
+      winograd_grad_input(s.shape, tile_outputs, grad, s.w.data(), s.scale, sink.data,
+                          sink.accumulate, tape.arena());
+    else
+      convolution_grad_input(s.shape, grad, s.w.data(), s.scale, sink.data, sink.accumulate,
+                             tape.arena());
+  }
+  if (const GradientSink sink = tape.gradient_into(s.w)) {
+    if (s.winograd)
+      winograd_grad_weight(s.shape, tile_outputs, s.x.data(), grad, s.scale, sink.data,
+                           sink.accumulate, tape.arena());
+    else
+      convolution_grad_weight(s.shape, s.x.data(), grad, s.scale, sink.data, sink.accumulate,
+                              tape.arena());
+  }
 }
 
 /// Output size and zeros before the image along one axis.
@@ -66,6 +81,17 @@ ConvolutionShape check(const Shape& x, const Shape& w, const ConvolutionOptions&
           .out_width = columns.out};
 }
 
+bool use_winograd(const ConvolutionShape& shape, ConvolutionMethod method) {
+  if (method != ConvolutionMethod::winograd)
+    return method == ConvolutionMethod::automatic && winograd_suits(shape, tile_outputs);
+  if (!winograd_possible(shape))
+    throw Error("convolution", "the kernel is too large for Winograd's transforms",
+                std::to_string(shape.kernel_height) + " x " + std::to_string(shape.kernel_width) +
+                    " taps, stride " + std::to_string(shape.stride),
+                "use the direct method");
+  return true;
+}
+
 } // namespace
 
 const Op ops::convolution = {"convolution", convolution_vjp};
@@ -78,10 +104,17 @@ Variable convolution(Tape& tape, Variable x, Variable w, Variable bias,
                 "bias " + bias.shape().text() + ", kernel " + w.shape().text());
   const Variable y =
       tape.output({shape.batch, shape.out_height, shape.out_width, shape.filters}, {x, w, bias});
-  convolution_forward(shape, x.data(), w.data(), options.scale,
-                      bias.empty() ? nullptr : bias.data(), kernel_activation(options.activity),
-                      y.data(), tape.arena());
-  tape.record(ops::convolution, y, Saved{x, w, bias, y, shape, options.activity, options.scale});
+  const real* b = bias.empty() ? nullptr : bias.data();
+  const Activation activation = kernel_activation(options.activity);
+  const bool winograd = use_winograd(shape, options.method);
+  if (winograd)
+    winograd_forward(shape, tile_outputs, x.data(), w.data(), options.scale, b, activation,
+                     y.data(), tape.arena());
+  else
+    convolution_forward(shape, x.data(), w.data(), options.scale, b, activation, y.data(),
+                        tape.arena());
+  tape.record(ops::convolution, y,
+              Saved{x, w, bias, y, shape, options.activity, options.scale, winograd});
   return y;
 }
 
