@@ -1,7 +1,5 @@
 #include "train/run_folder.h"
 
-#include "train/fields.h"
-
 #include <algorithm>
 #include <filesystem>
 
@@ -20,7 +18,7 @@ std::string RunFolder::path(const char* file) const {
   return writes() ? directory_ + "/" + file : "";
 }
 
-RunFolder RunFolder::create(const std::string& directory, const Fields& config) {
+RunFolder RunFolder::create(const std::string& directory) {
   RunFolder folder;
   folder.directory_ = directory;
   if (!folder.writes())
@@ -33,7 +31,6 @@ RunFolder RunFolder::create(const std::string& directory, const Fields& config) 
   std::filesystem::create_directories(directory, error);
   if (error)
     throw Error(directory, "cannot make this folder", error.message());
-  write_file_atomically(folder.path("config.json"), to_json(config) + "\n");
   return folder;
 }
 
@@ -44,6 +41,17 @@ RunFolder RunFolder::open(const std::string& directory) {
     throw Error(directory.empty() ? "train" : directory, "there is no run to resume here", "",
                 "a run folder holds last.safetensors");
   return folder;
+}
+
+void RunFolder::write_config(const Fields& config) {
+  if (!writes())
+    return;
+  std::string text = "{";
+  for (const auto& [name, value] : config) {
+    const std::string object = to_json({{name, value}});
+    text += (text.size() > 1 ? ",\n  " : "\n  ") + object.substr(1, object.size() - 2);
+  }
+  write_file_atomically(path("config.json"), text + "\n}\n");
 }
 
 void RunFolder::append_history(const Fields& line) {
@@ -57,36 +65,30 @@ std::int64_t RunFolder::keep_history(std::int64_t count) {
   return std::min(count, std::int64_t(read_json_lines(history).size()));
 }
 
-Fields recipe_fields(Model& model, const Dataset& training, const TrainOptions& options) {
-  const Schedule& schedule = options.schedule;
-  Fields fields = {{"data", training.name},
-                   {"pictures", training.count},
-                   {"batch", options.batch},
-                   {"seed", std::int64_t(options.seed)},
-                   {"optimizer", options.optimizer},
-                   {"schedule", schedule_name(schedule.kind)},
-                   {"lr", schedule.start},
-                   {"lr_floor", schedule.floor},
-                   {"decay", schedule.decay},
-                   {"decay_steps", schedule.period},
-                   {"schedule_total", schedule.total},
-                   {"clip", options.clip},
-                   {"shift", std::int64_t(options.max_shift)},
-                   {"validation", options.validation},
-                   {"model", model.name()}};
-  for (const auto& [key, value] : parse_json_object(model.config()))
-    fields.emplace_back("model." + key, value);
-  return fields;
+Fields history_line(const EpochResult& epoch) {
+  return {{"event", "epoch"},
+          {"epoch", epoch.epoch},
+          {"step", epoch.step},
+          {"loss", epoch.loss},
+          {"margin", epoch.margin},
+          {"reconstruction", epoch.reconstruction},
+          {"training_error_percent", epoch.training_error_percent},
+          {"validation_error_percent", epoch.validation_error_percent},
+          {"validation_loss", epoch.validation_loss},
+          {"learning_rate", epoch.learning_rate},
+          {"images_per_second", epoch.images_per_second},
+          {"seconds", epoch.seconds}};
 }
 
-void check_same_recipe(const std::string& path, const Fields& before, const Fields& now) {
-  for (const auto& [name, value] : now) {
-    const FieldValue* old = find(before, name);
-    if (!old || value_text(*old) != value_text(value))
-      throw Error(path, "the run was started with another " + name,
-                  (old ? value_text(*old) : "none") + " then, " + value_text(value) + " now",
-                  "resume with what it was started with, or start a new run");
-  }
+Fields history_line(const TrainProgress& progress) {
+  return {{"event", "step"},
+          {"epoch", progress.epoch + 1},
+          {"step", progress.step},
+          {"loss", progress.loss},
+          {"margin", progress.margin},
+          {"reconstruction", progress.reconstruction},
+          {"learning_rate", progress.learning_rate},
+          {"gradient_norm", progress.gradient_norm}};
 }
 
 void write_reconstructions(const std::string& path, Model& model, const Dataset& data,

@@ -8,8 +8,8 @@ namespace mereo {
 /// A run folder; one without a path writes nothing.
 class RunFolder {
 public:
-  /// A new run: makes the folder and writes config.json. Throws Error when a run is in it already.
-  static RunFolder create(const std::string& directory, const Fields& config);
+  /// Makes the folder of a new run. Throws Error when a run is in it already.
+  static RunFolder create(const std::string& directory);
   /// A run to be continued. Throws Error when there is none.
   static RunFolder open(const std::string& directory);
 
@@ -18,6 +18,8 @@ public:
   std::string best() const { return path("best.safetensors"); }
   std::string pictures() const { return path("reconstructions.png"); }
 
+  /// config.json, a line a field.
+  void write_config(const Fields& config);
   void append_history(const Fields& line);
   /// Forgets all lines after the first count of them; returns how many there are then.
   std::int64_t keep_history(std::int64_t count);
@@ -28,12 +30,8 @@ private:
   std::string directory_;
 };
 
-/// Every option that the bits of a run depend on, but the number of epochs. The model's own
-/// configuration is in it as "model.<key>".
-Fields recipe_fields(Model& model, const Dataset& training, const TrainOptions& options);
-
-/// Throws Error, naming the first option that differs.
-void check_same_recipe(const std::string& path, const Fields& before, const Fields& now);
+Fields history_line(const EpochResult& epoch);
+Fields history_line(const TrainProgress& progress);
 
 /// Pictures (H, W, C) of the data set over what the model makes of them, as PNG; nothing when the
 /// model makes no pictures, or of another number of channels than 1 or 3.

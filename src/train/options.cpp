@@ -1,0 +1,75 @@
+#include "train/options.h"
+
+#include "train/fields.h"
+
+namespace mereo {
+
+namespace {
+
+void check_options(const TrainOptions& options) {
+  const auto demand = [](bool holds, const char* problem, auto value) {
+    if (!holds)
+      throw Error("train", problem, std::to_string(value));
+  };
+  demand(options.epochs >= 1, "the number of epochs must be at least 1", options.epochs);
+  demand(options.batch >= 1, "the batch must have at least one picture", options.batch);
+  demand(options.clip >= 0, "the longest gradient must not be negative", options.clip);
+  demand(options.max_shift >= 0, "the shift must not be negative", options.max_shift);
+  demand(options.validation >= -1, "the number of validation pictures must not be negative",
+         options.validation);
+  demand(options.save_seconds >= 0 && options.save_steps >= 0 && options.history_steps >= 0,
+         "the time between saves and lines of history must not be negative", options.save_steps);
+  options.schedule.check();
+}
+
+} // namespace
+
+TrainOptions settle(TrainOptions options, const Dataset& training) {
+  check_options(options);
+  if (options.validation < 0)
+    options.validation = training.count / 12;
+  if (options.validation >= training.count)
+    throw Error("train", "no pictures are left to train on",
+                std::to_string(options.validation) + " of " + std::to_string(training.count) +
+                    " kept for validation");
+  if (options.schedule.kind == Schedule::Kind::cosine && options.schedule.total <= 0) {
+    const std::int64_t pictures = training.count - options.validation;
+    options.schedule.total =
+        double(options.epochs * ((pictures + options.batch - 1) / options.batch));
+  }
+  return options;
+}
+
+Fields recipe_fields(Model& model, const Dataset& training, const TrainOptions& options) {
+  const Schedule& schedule = options.schedule;
+  Fields fields = {{"data", training.name},
+                   {"pictures", training.count},
+                   {"batch", options.batch},
+                   {"seed", std::int64_t(options.seed)},
+                   {"optimizer", options.optimizer},
+                   {"schedule", schedule_name(schedule.kind)},
+                   {"lr", schedule.start},
+                   {"lr_floor", schedule.floor},
+                   {"decay", schedule.decay},
+                   {"decay_steps", schedule.period},
+                   {"schedule_total", schedule.total},
+                   {"clip", options.clip},
+                   {"shift", std::int64_t(options.max_shift)},
+                   {"validation", options.validation},
+                   {"model", model.name()}};
+  for (const auto& [key, value] : parse_json_object(model.config()))
+    fields.emplace_back("model." + key, value);
+  return fields;
+}
+
+void check_same_recipe(const std::string& path, const Fields& before, const Fields& now) {
+  for (const auto& [name, value] : now) {
+    const FieldValue* old = find(before, name);
+    if (!old || value_text(*old) != value_text(value))
+      throw Error(path, "the run was started with another " + name,
+                  (old ? value_text(*old) : "none") + " then, " + value_text(value) + " now",
+                  "resume with what it was started with, or start a new run");
+  }
+}
+
+} // namespace mereo
