@@ -1,0 +1,148 @@
+// A steady training step allocates nothing. Counted by replacing the global operator new of this
+// test program, and by watching the arena.
+#include <mereo/models.h>
+#include <mereo/optim.h>
+
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <new>
+
+namespace {
+
+std::atomic<std::int64_t> allocations = 0;
+
+void* allocate(std::size_t bytes, std::size_t boundary) {
+  allocations.fetch_add(1, std::memory_order_relaxed);
+  bytes = bytes ? bytes : 1;
+  void* memory = boundary > alignof(std::max_align_t)
+                     ? std::aligned_alloc(boundary, (bytes + boundary - 1) / boundary * boundary)
+                     : std::malloc(bytes);
+  if (!memory)
+    throw std::bad_alloc();
+  return memory;
+}
+
+} // namespace
+
+// The other forms (arrays, nothrow) call these. Not inline, or gcc sees a free() of
+// what new returned and warns.
+#define REPLACED [[gnu::noinline]]
+REPLACED void* operator new(std::size_t bytes) {
+  return allocate(bytes, 0);
+}
+REPLACED void* operator new(std::size_t bytes, std::align_val_t boundary) {
+  return allocate(bytes, std::size_t(boundary));
+}
+REPLACED void operator delete(void* memory) noexcept {
+  std::free(memory);
+}
+REPLACED void operator delete(void* memory, std::size_t) noexcept {
+  std::free(memory);
+}
+REPLACED void operator delete(void* memory, std::align_val_t) noexcept {
+  std::free(memory);
+}
+REPLACED void operator delete(void* memory, std::size_t, std::align_val_t) noexcept {
+  std::free(memory);
+}
+
+using namespace mereo;
+
+namespace {
+
+CapsNetConfig small() {
+  CapsNetConfig config;
+  config.input = {.height = 12, .width = 12, .channels = 1, .classes = 3};
+  config.kernel = 3;
+  config.conv_filters = 6;
+  config.primary_types = 2;
+  config.primary_pose = 4;
+  config.class_pose = 5;
+  config.decoder_hidden1 = 7;
+  config.decoder_hidden2 = 8;
+  return config;
+}
+
+/// Allocations of five steps after three others, and bytes by which the arena grew meanwhile.
+struct Growth {
+  std::int64_t allocations;
+  std::size_t bytes;
+};
+
+Growth train(CapsNetConfig config) {
+  CapsNet network(config, 1);
+  Parameters& parameters = network.parameters();
+  const std::unique_ptr<Optimizer> optimizer = adam(std::int64_t(parameters.values().size()));
+  Tensor images({20, config.input.height, config.input.width, config.input.channels});
+  Random random(1);
+  for (real& x : images.values())
+    x = random.uniform();
+  const std::vector<std::int32_t> labels(20, 1);
+
+  Tape tape;
+  std::int64_t count = 0;
+  std::size_t capacity = 0;
+  for (int step = 0; step < 8; ++step) {
+    if (step == 3) {
+      count = allocations;
+      capacity = tape.arena().capacity();
+    }
+    tape.reset();
+    tape.backward(network.forward(tape, images, labels, Mode::training).loss);
+    const double norm = gradient_norm(parameters.gradients());
+    optimizer->step(parameters.values(), parameters.gradients(), 1e-3, clip_scale(norm, 1));
+  }
+  return {allocations - count, tape.arena().capacity() - capacity};
+}
+
+} // namespace
+
+TEST_CASE("the count of allocations notices one") {
+  const std::int64_t before = allocations;
+  ::operator delete(::operator new(10)); // a vector might be optimised away
+  CHECK(allocations == before + 1);
+}
+
+TEST_CASE("a steady training step allocates nothing") {
+  CapsNetConfig config = small();
+  SUBCASE("the paper's reading") {}
+  SUBCASE("the authors' recipe") {
+    config.authors_recipe();
+  }
+  SUBCASE("same padding, none of the above, no decoder") {
+    config.padding = Padding::same;
+    config.routing.none_of_the_above = true;
+    config.decoder = false;
+  }
+  SUBCASE("channels enough for every kind of convolution") {
+    config.conv_filters = 64;
+    config.primary_types = 8;
+    config.primary_pose = 8;
+    config.kernel = 5;
+  }
+  for (int count : {1, 3}) {
+    CAPTURE(count);
+    const int before = threads();
+    set_threads(count);
+    const Growth growth = train(config);
+    set_threads(before);
+    CHECK(growth.allocations == 0);
+    CHECK(growth.bytes == 0);
+  }
+}
+
+TEST_CASE("a steady evaluation allocates nothing") {
+  CapsNet network(small(), 1);
+  const Tensor images({4, 12, 12, 1});
+  Tape tape;
+  std::int64_t count = 0;
+  for (int pass = 0; pass < 5; ++pass) {
+    if (pass == 3)
+      count = allocations;
+    tape.reset();
+    network.forward(tape, images, {}, Mode::evaluation);
+  }
+  CHECK(allocations == count);
+}

@@ -1,0 +1,440 @@
+#include <mereo/models.h>
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <numeric>
+
+using namespace mereo;
+
+namespace {
+
+std::int64_t parameters_of(const CapsNetConfig& config) {
+  return CapsNet(config, 1).parameters().elements();
+}
+
+std::int64_t parameters_of(CapsNet& network, const std::string& layer) {
+  std::int64_t total = 0;
+  for (int i = 0; i < network.parameters().count(); ++i)
+    if (network.parameters().name(i).starts_with(layer + "."))
+      total += network.parameters().value(i).elements();
+  return total;
+}
+
+CapsNetConfig small(const InputShape& input = {
+                        .height = 9, .width = 8, .channels = 2, .classes = 4}) {
+  CapsNetConfig config;
+  config.input = input;
+  config.kernel = 3;
+  config.conv_filters = 5;
+  config.primary_types = 2;
+  config.primary_pose = 4;
+  config.class_pose = 6;
+  config.decoder_hidden1 = 7;
+  config.decoder_hidden2 = 8;
+  return config;
+}
+
+Tensor random_images(std::int64_t batch, const InputShape& input) {
+  Tensor images({batch, input.height, input.width, input.channels});
+  Random random(5);
+  for (real& x : images.values())
+    x = random.uniform();
+  return images;
+}
+
+Tensor random_tensor(const Shape& shape, std::uint64_t seed, real deviation = 1) {
+  Tensor tensor(shape);
+  Random random(seed);
+  for (real& x : tensor.values())
+    x = deviation * real(random.normal());
+  return tensor;
+}
+
+/// The one line that an Error has, or "" when nothing is thrown.
+template <class Body> std::string error_of(const Body& body) {
+  try {
+    body();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return {};
+}
+
+bool has(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+void check_all_finite(std::span<const real> values) {
+  CHECK(std::all_of(values.begin(), values.end(), [](real x) { return std::isfinite(x); }));
+}
+
+double pose_length(const real* pose, std::int64_t size) {
+  return std::sqrt(std::inner_product(pose, pose + size, pose, 0.0));
+}
+
+} // namespace
+
+TEST_CASE("CapsNet for MNIST has the paper's 8.2 million parameters, layer by layer") {
+  CapsNet network({}, 1);
+  CHECK(parameters_of(network, "conv1") == 20'992);
+  CHECK(parameters_of(network, "primary") == 5'308'672);
+  CHECK(parameters_of(network, "classes") == 1'474'560);
+  CHECK(parameters_of(network, "decoder.dense1") == 82'432);
+  CHECK(parameters_of(network, "decoder.dense2") == 525'312);
+  CHECK(parameters_of(network, "decoder.pixels") == 803'600);
+  CHECK(network.parameters().elements() == 8'215'568);
+  CHECK(network.primary_capsules() == 1152);
+}
+
+TEST_CASE("the class bias adds 160 parameters, the decoder 1.4 million") {
+  CapsNetConfig config;
+  config.class_bias = true;
+  CHECK(parameters_of(config) == 8'215'728);
+  config.decoder = false;
+  CHECK(parameters_of(config) == 6'804'384);
+  config.class_bias = false;
+  CHECK(parameters_of(config) == 6'804'224);
+}
+
+TEST_CASE("parameter counts for the other data sets of the paper") {
+  CapsNetConfig config;
+  config.class_bias = true;
+  SUBCASE("MultiMNIST: the paper's 11.36 million") {
+    config.input = {.height = 36, .width = 36, .channels = 1, .classes = 10};
+    CHECK(parameters_of(config) == 11'361'968);
+  }
+  SUBCASE("affNIST") {
+    config.input = {.height = 40, .width = 40, .channels = 1, .classes = 10};
+    CHECK(parameters_of(config) == 13'475'808);
+  }
+  SUBCASE("smallNORB") {
+    config.input = {.height = 32, .width = 32, .channels = 2, .classes = 5};
+    CHECK(parameters_of(config) == 9'327'184);
+    config.decoder = false;
+    CHECK(parameters_of(config) == 6'661'200);
+  }
+  SUBCASE("CIFAR-10 with the authors' flags") {
+    config.input = {.height = 24, .width = 24, .channels = 3, .classes = 10};
+    config.padding = Padding::same;
+    config.primary_types = 64;
+    config.decoder = false;
+    CHECK(parameters_of(config) == 22'476'448);
+  }
+  SUBCASE("the small network for SVHN") {
+    config.input = {.height = 32, .width = 32, .channels = 3, .classes = 10};
+    config.conv_filters = 64;
+    config.primary_types = 16;
+    config.primary_pose = 6;
+    config.class_pose = 8;
+    config.decoder = false;
+    CHECK(parameters_of(config) == 1'004'976);
+  }
+}
+
+TEST_CASE("couplings sum to one over the parents of each child, not over the children") {
+  constexpr std::int64_t B = 3, I = 7, J = 4;
+  const Tensor couplings({B, I, J});
+  Tape tape;
+  const Tensor children = random_tensor({B, I, 3}, 1),
+               weights = random_tensor({I, J, 5, 3}, 2, real(0.4));
+  const auto route = [&](const DynamicRouting& options) {
+    tape.reset();
+    return dynamic_routing(tape, tape.constant(children), tape.constant(weights), {}, options,
+                           couplings);
+  };
+  const auto sum_over_parents = [&](std::int64_t b, std::int64_t i) {
+    const real* row = &couplings.at({b, i, 0});
+    return std::accumulate(row, row + J, 0.0);
+  };
+  SUBCASE("after three iterations, when they are no longer equal") {
+    route({});
+    double least = 1, most = 0;
+    for (real c : couplings.values())
+      least = std::min(least, double(c)), most = std::max(most, double(c));
+    CHECK(most - least > 0.2);
+    for (std::int64_t b = 0; b < B; ++b)
+      for (std::int64_t i = 0; i < I; ++i)
+        CHECK(sum_over_parents(b, i) == doctest::Approx(1));
+  }
+  SUBCASE("at first they are 1 / parents, and each parent is the squashed mean of its votes") {
+    const Variable parents = route({.iterations = 1});
+    for (real c : couplings.values())
+      CHECK(c == doctest::Approx(1.0 / J));
+    std::vector<real> sums(5, 0); // of parent 2 of image 1
+    for (std::int64_t i = 0; i < I; ++i)
+      for (std::int64_t e = 0; e < 5; ++e)
+        for (std::int64_t d = 0; d < 3; ++d)
+          sums[e] += weights.at({i, 2, e, d}) * children.at({1, i, d}) / real(J);
+    const double length = pose_length(sums.data(), 5);
+    for (std::int64_t e = 0; e < 5; ++e)
+      CHECK(parents.value().at({1, 2, e}) ==
+            doctest::Approx(sums[e] * length / (1 + length * length)).epsilon(1e-5));
+  }
+  SUBCASE("the none-of-the-above category takes its share") {
+    route({.iterations = 1, .none_of_the_above = true});
+    for (real c : couplings.values())
+      CHECK(c == doctest::Approx(1.0 / (J + 1)));
+    route({.none_of_the_above = true});
+    for (std::int64_t b = 0; b < B; ++b)
+      for (std::int64_t i = 0; i < I; ++i)
+        CHECK(sum_over_parents(b, i) < 0.999);
+  }
+}
+
+TEST_CASE("the couplings of a whole CapsNet sum to one over the classes") {
+  CapsNet network(small(), 3);
+  Tape tape;
+  const Tensor couplings = network.couplings(tape, random_images(1, network.input()));
+  REQUIRE(couplings.shape() == Shape{network.primary_capsules(), 4});
+  for (std::int64_t i = 0; i < network.primary_capsules(); ++i) {
+    const real* row = &couplings.at({i, 0});
+    CHECK(std::accumulate(row, row + 4, 0.0) == doctest::Approx(1));
+  }
+}
+
+TEST_CASE("routing does not depend on the order of the children") {
+  constexpr std::int64_t I = 9, J = 3, E = 4, D = 5;
+  const Tensor children = random_tensor({2, I, D}, 3), weights = random_tensor({I, J, E, D}, 4);
+  const Tensor moved_children = children.clone(), moved_weights = weights.clone();
+  for (std::int64_t i = 0; i < I; ++i) {
+    const std::int64_t to = (i * 4 + 2) % I;
+    for (std::int64_t b = 0; b < 2; ++b)
+      std::copy_n(&children.at({b, i, 0}), D, &moved_children.at({b, to, 0}));
+    std::copy_n(&weights.at({i, 0, 0, 0}), J * E * D, &moved_weights.at({to, 0, 0, 0}));
+  }
+  Tape tape;
+  const Variable parents =
+      dynamic_routing(tape, tape.constant(children), tape.constant(weights), {}, {});
+  const Variable moved =
+      dynamic_routing(tape, tape.constant(moved_children), tape.constant(moved_weights), {}, {});
+  for (std::int64_t k = 0; k < parents.elements(); ++k)
+    CHECK(parents.data()[k] == doctest::Approx(moved.data()[k]).epsilon(1e-5));
+}
+
+TEST_CASE("squash makes capsules shorter than one and keeps their direction") {
+  Tape tape;
+  for (real length : {real(0), real(1e-6), real(0.5), real(3), real(100)}) {
+    CAPTURE(length);
+    const std::vector<real> pose = {length * real(0.6), 0, length * real(-0.8)};
+    const Tensor s({1, 1, 3}, pose);
+    const Variable v = squash(tape, tape.constant(s));
+    check_all_finite(v.value().values());
+    CHECK(pose_length(v.data(), 3) < 1);
+    CHECK(v.data()[0] * real(-0.8) == doctest::Approx(v.data()[2] * real(0.6)));
+    if (length >= real(0.5))
+      CHECK(pose_length(v.data(), 3) ==
+            doctest::Approx(double(length) * length / (1 + double(length) * length)));
+  }
+}
+
+TEST_CASE("a primary capsule is neighbouring channels of one pixel, never neighbouring pixels") {
+  constexpr std::int64_t rows = 4, columns = 5, types = 3, pose = 4, row = 2, column = 3, type = 1;
+  Parameters parameters;
+  const PrimaryCapsules layer(parameters, "primary",
+                              {.kernel = 1,
+                               .channels = 2,
+                               .types = types,
+                               .pose = pose,
+                               .stride = 1,
+                               .padding = Padding::valid,
+                               .scale = 1,
+                               .weights = {},
+                               .bias = {}});
+  parameters.allocate(1);
+  // Only the channels of one type respond, each with another strength, to one channel of the image
+  // ...
+  const Tensor weights = parameters.value(0); // (1, 1, 2, types * pose)
+  for (std::int64_t atom = 0; atom < pose; ++atom)
+    weights.at({0, 0, 1, type * pose + atom}) = real(atom + 1);
+  // ... and one pixel is lit.
+  const Tensor image({1, rows, columns, 2});
+  image.at({0, row, column, 1}) = 1;
+
+  Tape tape;
+  const Variable capsules = layer.forward(tape, parameters, tape.constant(image), Mode::evaluation);
+  REQUIRE(capsules.shape() == Shape{1, rows * columns * types, pose});
+  // So exactly one capsule is there, whole: type 1 of that pixel, with the direction (1, 2, 3, 4).
+  const std::int64_t lit = (row * columns + column) * types + type;
+  for (std::int64_t i = 0; i < rows * columns * types; ++i) {
+    const real* v = capsules.data() + i * pose;
+    if (i != lit) {
+      CHECK(pose_length(v, pose) == 0);
+      continue;
+    }
+    CHECK(pose_length(v, pose) == doctest::Approx(30.0 / 31));
+    for (std::int64_t atom = 0; atom < pose; ++atom)
+      CHECK(v[atom] == doctest::Approx((atom + 1) * std::sqrt(30.0) / 31));
+  }
+}
+
+TEST_CASE("CapsNet takes any image size, channels and number of classes") {
+  for (const InputShape& input : {InputShape{9, 17, 1, 2}, InputShape{14, 11, 3, 7},
+                                  InputShape{8, 8, 4, 1}, InputShape{5, 30, 2, 12}}) {
+    CapsNet network(small(input), 1);
+    Tape tape;
+    const std::vector<std::int32_t> labels = {0, std::int32_t(input.classes - 1)};
+    const Outputs out = network.forward(tape, random_images(2, input), labels, Mode::training);
+    CHECK(out.scores.shape() == Shape{2, input.classes});
+    CHECK(out.capsules.shape() == Shape{2, input.classes, 6});
+    CHECK(out.reconstruction.elements() == 2 * input.height * input.width * input.channels);
+    CHECK(out.loss.item() > 0);
+    tape.backward(out.loss);
+    check_all_finite(network.parameters().gradients());
+  }
+}
+
+TEST_CASE("the images' shape must be the model's, or one line says so") {
+  CapsNet network(small(), 1);
+  Tape tape;
+  for (const Shape& shape : {Shape{2, 9, 9, 2}, Shape{2, 8, 9, 2}, Shape{2, 9, 8, 1},
+                             Shape{2, 9, 8}, Shape{9, 8, 2, 2}, Shape{1, 2, 9, 8, 2}}) {
+    CAPTURE(shape.text());
+    const std::string error =
+        error_of([&] { network.forward(tape, Tensor(shape), {}, Mode::evaluation); });
+    CHECK(has(error, shape.text()));
+    CHECK(has(error, "(9, 8, 2)"));
+    CHECK_FALSE(has(error, "\n"));
+  }
+  CHECK(has(error_of([&] { network.couplings(tape, Tensor(Shape{2, 9, 8, 2})); }), "(2, 9, 8, 2)"));
+}
+
+TEST_CASE("images too small for the kernels are refused when the network is made") {
+  CHECK_FALSE(error_of([] { CapsNet(small({.height = 4, .width = 20}), 1); }).empty());
+  CapsNetConfig config = small({.height = 4, .width = 20});
+  config.padding = Padding::same;
+  CHECK(error_of([&] { CapsNet(config, 1); }).empty());
+}
+
+TEST_CASE("labels must be classes of the model, one for each image") {
+  CapsNet network(small(), 1);
+  Tape tape;
+  const Tensor images = random_images(2, network.input());
+  const auto error_with = [&](const std::vector<std::int32_t>& labels, Mode mode) {
+    return error_of([&] {
+      tape.reset();
+      network.forward(tape, images, labels, mode);
+    });
+  };
+  for (Mode mode : {Mode::training, Mode::evaluation}) {
+    CHECK(error_with({3, 0}, mode).empty());
+    CHECK(has(error_with({0, 4}, mode), "4"));
+    CHECK(has(error_with({-1, 0}, mode), "-1"));
+    CHECK_FALSE(error_with({0}, mode).empty());
+    CHECK_FALSE(error_with({0, 1, 2}, mode).empty());
+  }
+}
+
+TEST_CASE("the decoder sees the true class while training, the longest capsule otherwise") {
+  CapsNet network(small(), 2);
+  const Tensor images = random_images(3, network.input());
+  Tape tape;
+  const Outputs predicted = network.forward(tape, images, {}, Mode::evaluation);
+  CHECK(predicted.loss.empty());
+  std::vector<std::int32_t> longest, labels;
+  predictions(predicted.scores, longest);
+  for (std::int32_t k : longest)
+    labels.push_back((k + 1) % 4);
+
+  const auto same = [&](const Variable& x, const Variable& y) {
+    return std::equal(x.data(), x.data() + x.elements(), y.data());
+  };
+  const Variable of_longest = network.decode(tape, predicted.capsules, longest, Mode::evaluation);
+  const Variable of_truth = network.decode(tape, predicted.capsules, labels, Mode::evaluation);
+  REQUIRE_FALSE(same(of_longest, of_truth));
+  CHECK(same(predicted.reconstruction, of_longest));
+  CHECK(same(network.forward(tape, images, labels, Mode::evaluation).reconstruction, of_longest));
+  CHECK(same(network.forward(tape, images, labels, Mode::training).reconstruction, of_truth));
+}
+
+TEST_CASE("predictions are the largest scores, the first of equals") {
+  const std::vector<real> values = {1, 3, 2, 5, 5, 0, -1, -1, -1};
+  const Tensor scores({3, 3}, values);
+  Tape tape;
+  std::vector<std::int32_t> found;
+  predictions(tape.constant(scores), found);
+  CHECK(found == std::vector<std::int32_t>{1, 0, 0});
+}
+
+TEST_CASE("black images give a finite loss and finite gradients") {
+  for (bool authors : {false, true}) {
+    CapsNetConfig config = small();
+    if (authors)
+      config.authors_recipe();
+    CapsNet network(config, 1);
+    Tape tape;
+    const std::vector<std::int32_t> labels = {0, 1};
+    const Outputs out = network.forward(tape, Tensor(Shape{2, 9, 8, 2}), labels, Mode::training);
+    CHECK(std::isfinite(out.loss.item()));
+    CHECK(tape.first_nonfinite().empty());
+    tape.backward(out.loss);
+    check_all_finite(network.parameters().gradients());
+  }
+}
+
+TEST_CASE("a NaN in the image, or in a layer's weights, is traced to the first layer that has it") {
+  CapsNet network(small(), 1);
+  Tape tape;
+  const std::vector<std::int32_t> labels = {0, 1};
+  const Tensor images = random_images(2, network.input());
+  const auto first = [&] {
+    tape.reset();
+    network.forward(tape, images, labels, Mode::training);
+    return tape.first_nonfinite();
+  };
+  CHECK(first().empty());
+  network.parameters().value(4).data()[0] = std::numeric_limits<real>::quiet_NaN();
+  REQUIRE(network.parameters().name(4) == "classes.weight");
+  CHECK(has(first(), "classes"));
+  images.at({1, 3, 3, 0}) = std::numeric_limits<real>::quiet_NaN();
+  CHECK(has(first(), "conv1"));
+}
+
+TEST_CASE("nothing depends on what the arena's memory held before") {
+  CapsNet network(small(), 1);
+  const Tensor images = random_images(3, network.input());
+  const std::vector<std::int32_t> labels = {0, 1, 2};
+  const auto gradients = [&](real garbage) {
+    Tape tape;
+    constexpr std::int64_t count = 1 << 20;
+    std::fill_n(tape.arena().allocate_array<real>(count), count, garbage);
+    tape.reset();
+    tape.backward(network.forward(tape, images, labels, Mode::training).loss);
+    CHECK(tape.arena().capacity() < 2 * count * sizeof(real)); // all of it in the garbage
+    return network.parameters().gradients();
+  };
+  const std::span<const real> clean = gradients(0);
+  const std::vector<real> want(clean.begin(), clean.end());
+  const std::span<const real> got = gradients(std::numeric_limits<real>::quiet_NaN());
+  CHECK(std::equal(want.begin(), want.end(), got.begin(), got.end()));
+}
+
+TEST_CASE("a configuration written by a network makes the same network again") {
+  CapsNetConfig config = small();
+  config.authors_recipe();
+  config.padding = Padding::same;
+  config.routing.none_of_the_above = true;
+  CapsNet network(config, 7);
+  const std::unique_ptr<Model> again = make_model("capsnet", network.config(), 7);
+  CHECK(again->config() == network.config());
+  CHECK(again->input() == network.input());
+  const auto values = network.parameters().values(), same = again->parameters().values();
+  CHECK(std::equal(values.begin(), values.end(), same.begin(), same.end()));
+  CHECK(has(error_of([] { make_model("capsnet", R"({"kernels": 3})", 1); }), "kernels"));
+  CHECK(has(error_of([] { make_model("capsnot", "{}", 1); }), "capsnot"));
+}
+
+TEST_CASE("evaluating records no gradients and computes the same numbers") {
+  CapsNet network(small(), 2);
+  const Tensor images = random_images(3, network.input());
+  const std::vector<std::int32_t> labels = {1, 2, 3};
+  Tape tape;
+  const Outputs trained = network.forward(tape, images, labels, Mode::training);
+  const Outputs evaluated = network.forward(tape, images, labels, Mode::evaluation);
+  CHECK(trained.loss.needs_gradient());
+  CHECK_FALSE(evaluated.loss.needs_gradient());
+  CHECK(trained.classification_loss.item() == evaluated.classification_loss.item());
+}
