@@ -41,12 +41,12 @@ void dynamic_routing_vjp(Tape& tape, const void* saved) {
 
 RoutingShape check(const Shape& u, const Shape& w, const Variable& bias,
                    const DynamicRouting& options, const Tensor& couplings) {
-  const std::string values = "children " + u.text() + ", weights " + w.text();
+  const auto values = [&] { return "children " + u.text() + ", weights " + w.text(); };
   if (u.rank() != 3 || w.rank() != 4 || u[1] != w[0] || u[2] != w[3])
-    throw Error("dynamic_routing", "children and weights do not fit", values,
+    throw Error("dynamic_routing", "children and weights do not fit", values(),
                 "children (B, I, D) take weights (I, J, E, D)");
   if (w[0] < 1 || w[1] < 1 || w[2] < 1 || w[3] < 1)
-    throw Error("dynamic_routing", "there is nothing to route", values);
+    throw Error("dynamic_routing", "there is nothing to route", values());
   if (!bias.empty() && !(bias.shape() == Shape{w[1], w[2]}))
     throw Error("dynamic_routing", "the bias does not fit the parents",
                 "bias " + bias.shape().text() + ", weights " + w.text(), "the bias is (J, E)");
