@@ -56,14 +56,14 @@ Extent extent(std::int64_t size, std::int64_t kernel, std::int64_t stride, Paddi
 }
 
 ConvolutionShape check(const Shape& x, const Shape& w, const ConvolutionOptions& options) {
-  const std::string values = "image " + x.text() + ", kernel " + w.text();
+  const auto values = [&] { return "image " + x.text() + ", kernel " + w.text(); };
   if (x.rank() != 4 || w.rank() != 4 || x[3] != w[2])
-    throw Error("convolution", "image and kernel do not fit", values,
+    throw Error("convolution", "image and kernel do not fit", values(),
                 "image (B, H, W, C) takes kernel (KH, KW, C, N)");
   if (options.stride < 1)
     throw Error("convolution", "the stride is not positive", std::to_string(options.stride));
   if (options.padding == Padding::valid && (w[0] > x[1] || w[1] > x[2]))
-    throw Error("convolution", "the kernel is larger than the image", values,
+    throw Error("convolution", "the kernel is larger than the image", values(),
                 "use larger images, a smaller kernel or padding \"same\"");
   const Extent rows = extent(x[1], w[0], options.stride, options.padding);
   const Extent columns = extent(x[2], w[1], options.stride, options.padding);
