@@ -235,7 +235,7 @@ check-format:
 	else echo 'clang-format-14 is not here: formatting not checked'; fi
 
 check-shell:
-	@if command -v shellcheck >/dev/null; then shellcheck tools/*.sh $(wildcard tests/*.sh) .ci/run; \
+	@if command -v shellcheck >/dev/null; then shellcheck -S warning tools/*.sh $(wildcard tests/*.sh) .ci/run; \
 	else echo 'shellcheck is not here: scripts not checked'; fi
 
 # Nothing new at the top level.
