@@ -71,7 +71,8 @@ private:
     return marker;
   }
 
-  /// Tables of 16 counts and as many values as these add up to; stb has room for 256.
+  /// Tables of 16 counts and as many values as these add up to. stb has room for 256, and takes the
+  /// last of these for a mark of its own; no real table has more than 176.
   void check_huffman(std::string_view body) const {
     while (!body.empty()) {
       if (body.size() < 17)
@@ -79,7 +80,7 @@ private:
       std::size_t values = 0;
       for (std::size_t i = 1; i <= 16; ++i)
         values += byte(body, i);
-      if (values > 256 || body.size() < 17 + values)
+      if (values > 255 || body.size() < 17 + values)
         throw damaged();
       body.remove_prefix(17 + values);
     }

@@ -2,7 +2,15 @@
 
 #include <mereo/io.h>
 
+#include <algorithm>
+#include <cstdlib>
+#include <memory>
+
 // The only file that holds stb's code, and hides it, so that a program may have its own copy.
+// Its memory is cleared first: a file may leave out tables that stb would then read as they are.
+#define STBI_MALLOC(bytes) std::calloc(1, bytes)
+#define STBI_REALLOC(memory, bytes) std::realloc(memory, bytes)
+#define STBI_FREE(memory) std::free(memory)
 #define STB_IMAGE_IMPLEMENTATION
 #define STB_IMAGE_STATIC
 #define STBI_ONLY_PNG
@@ -15,9 +23,6 @@
 #define STB_IMAGE_WRITE_STATIC
 #define STBI_WRITE_NO_STDIO
 #include <stb/stb_image_write.h>
-
-#include <algorithm>
-#include <memory>
 
 namespace mereo {
 
