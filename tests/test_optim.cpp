@@ -161,6 +161,18 @@ TEST_CASE("constant, step and cosine schedules have their stated values") {
   CHECK(s.at(1000) == doctest::Approx(0.02));
 }
 
+TEST_CASE("a warm-up rises linearly to the schedule and then leaves it alone") {
+  Schedule warm;
+  warm.warmup = 100;
+  const Schedule plain;
+  CHECK(warm.at(0) == doctest::Approx(plain.at(0) / 100).epsilon(1e-12));
+  CHECK(warm.at(49) == doctest::Approx(plain.at(49) / 2).epsilon(1e-12));
+  CHECK(warm.at(99) == plain.at(99));
+  CHECK(warm.at(5000) == plain.at(5000));
+  warm.warmup = -1;
+  CHECK_THROWS_AS(warm.check(), Error);
+}
+
 TEST_CASE("wrong names, numbers and sizes for an optimiser or schedule are errors") {
   CHECK_THROWS_AS(make_optimizer("adm", 3), Error);
   CHECK_THROWS_AS(schedule_kind("linear"), Error);

@@ -53,12 +53,19 @@ struct Schedule {
   double period = 2000;
   /// cosine: from start to floor over this many steps.
   double total = 0;
-  /// Never below this (nor below start, should that be lower).
+  /// Never below this (nor below start, should that be lower) once warm.
   double floor = 1e-6;
+  /// Over this many first steps the rate rises linearly to what it would be. Adam's first steps
+  /// move every weight by the whole rate, neighbours in the same direction, which throws the 20,736
+  /// inputs of a primary capsule far off; a hundred shorter steps avoid that.
+  double warmup = 0;
 
   double at(std::int64_t step) const;
   /// Throws Error when a number is out of range.
   void check() const;
+
+private:
+  double warm(std::int64_t step) const;
 };
 
 /// "constant", "exponential", "step" or "cosine". Throws Error for another name.

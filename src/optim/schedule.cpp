@@ -7,6 +7,10 @@
 namespace mereo {
 
 double Schedule::at(std::int64_t step) const {
+  return warm(step) * std::min(1.0, double(step + 1) / std::max(1.0, warmup));
+}
+
+double Schedule::warm(std::int64_t step) const {
   const double lowest = std::min(floor, start);
   switch (kind) {
   case Kind::constant:
@@ -33,6 +37,7 @@ void Schedule::check() const {
   demand(std::isfinite(period) && period > 0, "the decay period must be at least one step", period);
   demand(floor >= 0 && std::isfinite(floor), "the lowest learning rate must not be negative",
          floor);
+  demand(warmup >= 0 && std::isfinite(warmup), "the warm-up must not be negative", warmup);
 }
 
 namespace {

@@ -50,6 +50,7 @@ Fields recipe_fields(Model& model, const Dataset& training, const TrainOptions& 
                    {"schedule", schedule_name(schedule.kind)},
                    {"lr", schedule.start},
                    {"lr_floor", schedule.floor},
+                   {"warmup", schedule.warmup},
                    {"decay", schedule.decay},
                    {"decay_steps", schedule.period},
                    {"schedule_total", schedule.total},
