@@ -264,19 +264,6 @@ void form_sum_gradients(const Cut& cut, const real* children_tiles, const real* 
   }
 }
 
-RoutingHistory make_history(const Cut& cut, const SumGradients& sums, Index first, Arena& arena) {
-  const std::size_t count = std::size_t(cut.tiles * sums.iterations);
-  const real** preferences = arena.allocate_array<const real*>(count);
-  const real** grad_sums = arena.allocate_array<const real*>(count);
-  for (Index tile = 0; tile < cut.tiles; ++tile)
-    for (Index t = 0; t < sums.iterations; ++t) {
-      const Index at = (t * cut.tiles + tile) * cut.size;
-      preferences[tile * sums.iterations + t] = first + t > 0 ? sums.preferences + at : nullptr;
-      grad_sums[tile * sums.iterations + t] = sums.tiles + at;
-    }
-  return {sums.iterations, preferences, grad_sums, false};
-}
-
 /// One task per block of children, which owns their gradients.
 void form_gradients(const Cut& cut, const RoutingHistory& history, const real* children_tiles,
                     const real* weights, const RoutingGradients& gradients,
@@ -325,8 +312,8 @@ void routing_backward(const RoutingShape& shape, const RoutingOptions& options, 
                                       gradients.accumulate_bias);
   if (!gradients.children && !gradients.weights)
     return;
-  RoutingHistory history = make_history(cut, sums, first, scratch);
-  history.constant_couplings = options.stop_inner_gradient;
+  const RoutingHistory history = {iterations, sums.preferences, sums.tiles, first == 0,
+                                  options.stop_inner_gradient};
   form_gradients(cut, history, tiles, weights, gradients, memory, scratch);
 }
 

@@ -72,9 +72,8 @@ void add_votes(const RoutingShape& shape, std::int64_t begin, std::int64_t end,
     }
 }
 
-std::int64_t scratch(const RoutingShape& shape, std::int64_t iterations) {
-  return std::max(2 * shape.children * shape.parents,
-                  2 * iterations * shape.parents + shape.parents * shape.parent_pose);
+std::int64_t scratch(const RoutingShape& shape, std::int64_t) {
+  return std::max(2 * shape.children, 2 + shape.parent_pose) * shape.parents;
 }
 
 void forward(const RoutingShape& shape, std::int64_t begin, std::int64_t end, const real* children,
@@ -102,28 +101,26 @@ void backward(const RoutingShape& shape, std::int64_t begin, std::int64_t end, c
   add_votes(shape, begin, end, children, weights, p, grad_preference);
 }
 
-/// g (J, E) = sum over iterations of c^t_j gs^t_j + p^t_j V^(t-1)_j, of one child of one tile.
+/// g (J, E) = sum over iterations of c^t_j gs^t_j + p^t_j V^(t-1)_j, of one child. preferences and
+/// grad_sums are the tile's, an iteration every `stride` elements.
 void grad_votes(const RoutingShape& shape, const real* child, const real* w,
-                const RoutingHistory& history, std::int64_t tile, real* g, real* memory) {
-  const std::int64_t parents = shape.parents, rows = shape.parent_pose;
-  const real* const* preferences = history.preferences + tile * history.iterations;
-  const real* const* grad_sums = history.grad_sums + tile * history.iterations;
+                const RoutingHistory& history, const real* preferences, const real* grad_sums,
+                std::int64_t stride, real* g, real* memory) {
+  const std::int64_t poses = shape.parents * shape.parent_pose;
   real* couplings = memory;
-  real* p = memory + history.iterations * parents;
+  real* p = memory + shape.parents;
+  std::fill_n(g, poses, real(0));
   for (std::int64_t t = 0; t < history.iterations; ++t) {
-    couple(shape, child, w, preferences[t], couplings + t * parents);
-    grad_logits(shape, child, w, grad_sums[t], couplings + t * parents, p + t * parents);
-  }
-  for (std::int64_t j = 0; j < parents; ++j)
-    for (std::int64_t e = 0; e < rows; ++e) {
-      double total = 0;
-      for (std::int64_t t = 0; t < history.iterations; ++t) {
-        total += double(couplings[t * parents + j]) * double(grad_sums[t][j * rows + e]);
-        if (preferences[t] && !history.constant_couplings)
-          total += double(p[t * parents + j]) * double(preferences[t][j * rows + e]);
-      }
-      g[j * rows + e] = real(total);
+    const real* preference = t == 0 && history.starts_uniform ? nullptr : preferences + t * stride;
+    couple(shape, child, w, preference, couplings);
+    grad_logits(shape, child, w, grad_sums + t * stride, couplings, p);
+    for (std::int64_t n = 0; n < poses; ++n) {
+      double total = double(couplings[n / shape.parent_pose]) * double(grad_sums[t * stride + n]);
+      if (preference && !history.constant_couplings)
+        total += double(p[n / shape.parent_pose]) * double(preference[n]);
+      g[n] += real(total);
     }
+  }
 }
 
 void gradients(const RoutingShape& shape, std::int64_t count, std::int64_t tiles,
@@ -131,12 +128,14 @@ void gradients(const RoutingShape& shape, std::int64_t count, std::int64_t tiles
                const RoutingHistory& history, real* grad_children, std::int64_t grad_stride,
                real* grad_weights, real* memory) {
   const std::int64_t poses = shape.parents * shape.parent_pose, columns = shape.child_pose;
-  real* g = memory + 2 * history.iterations * shape.parents;
+  const std::int64_t history_stride = tiles * poses;
+  real* g = memory + 2 * shape.parents;
   for (std::int64_t i = 0; i < count; ++i)
     for (std::int64_t tile = 0; tile < tiles; ++tile) {
       const real* child = children + tile * stride + i * columns;
       const real* w = weights + i * poses * columns;
-      grad_votes(shape, child, w, history, tile, g, memory);
+      grad_votes(shape, child, w, history, history.preferences + tile * poses,
+                 history.grad_sums + tile * poses, history_stride, g, memory);
       for (std::int64_t d = 0; d < columns && grad_children; ++d) {
         double total = 0;
         for (std::int64_t n = 0; n < poses; ++n)

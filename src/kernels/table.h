@@ -124,6 +124,10 @@ struct GemmKernels {
   /// packed[(r / width) * panel + d * width + r % width].
   void (*pack_transposed)(std::int64_t rows, std::int64_t depth, const real* const* source,
                           std::int64_t width, real* packed, std::int64_t panel);
+  /// Arithmetic in registers and nothing else, `peak_operations` a step: the limit of the machine,
+  /// for benchmarks.
+  real (*peak)(std::int64_t steps);
+  std::int64_t peak_operations;
 };
 
 // ---- Winograd transforms ------------------------------------------------------------------------
@@ -165,14 +169,14 @@ struct RoutingShape {
   bool none_of_the_above = false;
 };
 
-/// What the gradients need of every iteration t: arrays of pointers, indexed [tile * iterations +
-/// t], to (J, E, images).
+/// What the gradients need of every iteration t that they see.
 struct RoutingHistory {
   std::int64_t iterations;
-  /// V^(t-1); null means zero logits.
-  const real* const* preferences;
-  /// gs^t, the gradient of the parents' sums.
-  const real* const* grad_sums;
+  /// V^(t-1) and gs^t, the gradient of the parents' sums: (iterations, tiles, J, E, images).
+  const real* preferences;
+  const real* grad_sums;
+  /// The first iteration has zero logits, and its V is not read.
+  bool starts_uniform;
   /// The gradient does not see that the couplings depend on the votes.
   bool constant_couplings;
 };
