@@ -114,6 +114,8 @@ TEST_CASE("hostile safetensors headers are errors") {
       "{}", // 8 bytes of data that nothing covers
       "{\"a\":" + tensor("[2]", "[0,16]") + "}",
       "{\"a\":" + tensor("[4]", "[0,16]") + "}",
+      "{\"a\":" + tensor("[1]", "[0,8]") + "}",
+      "{\"a\":" + tensor("[3]", "[0,8]") + "}",
       "{\"a\":" + tensor("[2]", "[8,0]") + "}",
       "{\"a\":" + tensor("[2]", "[-8,0]") + "}",
       "{\"a\":" + tensor("[2]", "[0,8.0]") + "}",

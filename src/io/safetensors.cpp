@@ -71,7 +71,7 @@ Entry parse_entry(const std::string& path, const std::string& name, const Json& 
     throw wrong("data_offsets is not a pair");
   entry.begin = whole_number(offsets[0], path, name);
   entry.end = whole_number(offsets[1], path, name);
-  // Shape allows at most 2^60 elements, so this product is within 2^63 only when divided instead.
+  // Elements times bytes could overflow where dividing cannot.
   const std::int64_t bytes = entry.end - entry.begin;
   if (bytes < 0 || bytes % entry.element_bytes != 0 ||
       bytes / entry.element_bytes != entry.shape.elements())
