@@ -48,7 +48,15 @@ MEREO_VERB V broadcast(float x) {
 MEREO_VERB V broadcast_pair(const float* p) {
   double both;
   std::memcpy(&both, p, sizeof both);
-  return xsimd::bitwise_cast<V>(xsimd::batch<double>(both));
+#if defined(__AVX512F__) // by hand: xsimd's bitwise_cast changed its template argument
+  return V(_mm512_castpd_ps(_mm512_set1_pd(both)));
+#elif defined(__AVX2__)
+  return V(_mm256_castpd_ps(_mm256_set1_pd(both)));
+#elif defined(__SSE2__)
+  return V(_mm_castpd_ps(_mm_set1_pd(both)));
+#else
+  return V(vreinterpretq_f32_f64(vdupq_n_f64(both)));
+#endif
 }
 MEREO_VERB V zero() {
   return V(0.f);
