@@ -2,6 +2,8 @@
 
 #include <mereo/io.h>
 
+#include <concepts>
+
 namespace mereo {
 
 namespace {
@@ -42,10 +44,7 @@ FieldValue field(int value) {
 FieldValue field(bool value) {
   return std::int64_t(value);
 }
-FieldValue field(double value) {
-  return value;
-}
-FieldValue field(float value) {
+template <std::floating_point Number> FieldValue field(Number value) {
   return double(value);
 }
 FieldValue field(Padding value) {
@@ -79,11 +78,9 @@ void assign(const std::string& key, const FieldValue& value, std::int64_t& to) {
 void assign(const std::string& key, const FieldValue& value, int& to) {
   to = int(integer(key, value));
 }
-void assign(const std::string& key, const FieldValue& value, double& to) {
-  to = number(key, value);
-}
-void assign(const std::string& key, const FieldValue& value, float& to) {
-  to = float(number(key, value));
+template <std::floating_point Number>
+void assign(const std::string& key, const FieldValue& value, Number& to) {
+  to = Number(number(key, value));
 }
 
 void assign(const std::string& key, const FieldValue& value, bool& to) {
