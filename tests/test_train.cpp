@@ -158,6 +158,32 @@ TEST_CASE("any number of threads gives the same losses and parameters") {
     CHECK(traces[i] == traces[0]);
 }
 
+TEST_CASE("any number of threads gives the same gradients where layers have few channels") {
+  const Threads restore;
+  CapsNetConfig config;
+  config.conv_filters = 8;
+  config.primary_types = 2;
+  config.decoder_hidden1 = config.decoder_hidden2 = 16;
+  CapsNet model(config, 7);
+  Random random(3);
+  const Tensor images(Shape{16, 28, 28, 1});
+  for (real& x : images.values())
+    x = random.uniform();
+  std::vector<std::int32_t> labels;
+  for (int i = 0; i < 16; ++i)
+    labels.push_back(i % 10);
+  std::vector<std::vector<real>> gradients;
+  for (const int count : {1, 2, 3, 7}) {
+    set_threads(count);
+    Tape tape;
+    tape.backward(model.forward(tape, images, labels, Mode::training).loss);
+    const auto values = model.parameters().gradients();
+    gradients.emplace_back(values.begin(), values.end());
+  }
+  for (std::size_t i = 1; i < gradients.size(); ++i)
+    CHECK(gradients[i] == gradients[0]);
+}
+
 TEST_CASE("signature: a fixed run has the same hash on any number of threads") {
   const Threads restore;
   set_threads(1);

@@ -2,6 +2,8 @@
 // error.
 #pragma once
 
+#include "train/fields.h"
+
 #include <mereo/io.h>
 #include <mereo/train.h>
 
@@ -172,10 +174,9 @@ inline void apply(CLI::App& app, const Fields& fields, const std::string& source
       throw Error(source, "there is no option of this name", name + did_you_mean(flag, flags(app)));
     if (option->count() > 0)
       continue;
-    const std::string json = mereo::to_json({{"", value}}); // {"": value}
     const auto* text = std::get_if<std::string>(&value);
     try {
-      option->add_result(text ? *text : json.substr(5, json.size() - 6));
+      option->add_result(text ? *text : mereo::value_text(value));
       option->run_callback();
     } catch (const CLI::ParseError& error) {
       throw Error(source, error.what());

@@ -2,6 +2,7 @@
 #include "cli.h"
 #include "models/capsnet_config.h"
 #include "progress.h"
+#include "train/fields.h"
 
 #include <sys/resource.h>
 
@@ -21,6 +22,7 @@ struct Arguments {
 
 void describe(CLI::App& app, Arguments& a) {
   TrainOptions& o = a.options;
+  app.option_defaults()->take_last();
   const auto add = [&](const char* flag, auto& value, const std::string& text) {
     return app.add_option(flag, value, text)->capture_default_str();
   };
@@ -37,7 +39,9 @@ void describe(CLI::App& app, Arguments& a) {
   app.add_option("--routing-iterations", a.routing_iterations, "Iterations of dynamic routing [3]")
       ->check(cli::whole(1));
   app.add_option("--model-config", a.model_config,
-                 "More of the network: key=value, with the keys that config.json has as model.KEY");
+                 "More of the network: key=value, with the keys that config.json has as model.KEY")
+      ->allow_extra_args(false)
+      ->take_all();
   add("--epochs", o.epochs, "Times to go through the data")->check(cli::whole(1));
   add("--batch", o.batch, "Pictures per step")->check(cli::whole(1));
   add("--optimizer", o.optimizer, "How to step")->check(cli::one_of({"adam", "sgd"}));
@@ -101,7 +105,10 @@ Fields settle(CLI::App& app, Arguments& a) {
   }
   a.options.schedule.kind = schedule_kind(a.schedule);
   a.options.directory = a.out;
-  a.options.notes = {{"data_dir", a.data_dir}, {"image_size", a.image_size}};
+  a.options.notes = {{"data_dir", a.data_dir},
+                     {"image_size", a.image_size},
+                     {"save_seconds", a.options.save_seconds},
+                     {"history_steps", a.options.history_steps}};
   return fields;
 }
 
@@ -152,11 +159,13 @@ std::unique_ptr<Model> build(const Arguments& a, const Dataset& data, const Fiel
   return make_model(a.model, to_json(wanted), a.options.seed);
 }
 
+/// What the run will do, as far as it is not said by the run itself.
 void show_configuration(const Arguments& a, Model& model) {
   const TrainOptions& o = a.options;
-  std::printf("%s on %s, run folder %s\n", a.model.c_str(), a.data.c_str(), a.out.c_str());
-  std::printf("%s\n", model.config().c_str());
-  std::printf("epochs %lld, batch %lld, %s, learning rate %g, %s", (long long)(o.epochs),
+  std::printf("%s on %s, run folder %s\n ", a.model.c_str(), a.data.c_str(), a.out.c_str());
+  for (const auto& [key, value] : parse_json_object(model.config()))
+    std::printf(" %s=%s", key.c_str(), value_text(value).c_str());
+  std::printf("\nepochs %lld, batch %lld, %s, learning rate %g, %s", (long long)(o.epochs),
               (long long)(o.batch), o.optimizer.c_str(), o.schedule.start, a.schedule.c_str());
   if (o.schedule.kind == Schedule::Kind::exponential || o.schedule.kind == Schedule::Kind::step)
     std::printf(" %g every %g steps", o.schedule.decay, o.schedule.period);

@@ -1,0 +1,171 @@
+#!/bin/sh
+# The programs from outside: help, wrong use, stopping, dying, resuming, a full disk.
+# Expects the programs in $BUILD.
+set -u
+BUILD=$(cd "${BUILD:-build}" && pwd) || exit 1
+work=$(mktemp -d "${TMPDIR:-/tmp}/mereo-programs-XXXXXX") || exit 1
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 1
+failures=0
+
+fail() {
+  echo "FAILED: $1"
+  [ ! -s err ] || sed 's/^/  stderr: /' err
+  failures=$((failures + 1))
+}
+
+# expect NAME STATUS PATTERN COMMAND...: the exit status, and a pattern in stdout or stderr.
+expect() {
+  name=$1 want=$2 pattern=$3
+  shift 3
+  "$@" >out 2>err
+  status=$?
+  [ $status = "$want" ] || fail "$name: exit status $status instead of $want"
+  cat out err | grep -q -e "$pattern" || fail "$name: no \"$pattern\" in what it says"
+  # A complaint is one line.
+  if [ "$want" = 1 ] || [ "$want" = 2 ]; then
+    [ "$(wc -l <err)" = 1 ] || fail "$name: the complaint is not one line"
+  fi
+}
+
+# idx FOLDER COUNT SIDE PREFIX: that many noisy pictures of SIDE x SIDE, labels 0 to 9 in turn.
+byte() { printf "\\$(printf %03o "$1")"; }
+idx() {
+  mkdir -p "$1"
+  { printf '\000\000\010\003\000\000'; byte $(($2 / 256)); byte $(($2 % 256))
+    printf '\000\000\000'; byte "$3"; printf '\000\000\000'; byte "$3"
+    head -c $(($2 * $3 * $3)) /dev/urandom; } >"$1/$4-images-idx3-ubyte"
+  { printf '\000\000\010\001\000\000'; byte $(($2 / 256)); byte $(($2 % 256))
+    i=0
+    while [ $i -lt "$2" ]; do byte $((i % 10)); i=$((i + 1)); done; } >"$1/$4-labels-idx1-ubyte"
+}
+idx data/mnist 260 28 train
+idx data/mnist 40 28 t10k
+idx data/fashion-mnist 20 20 train
+idx data/fashion-mnist 20 20 t10k
+
+# A network small enough to train in seconds. Run in the background it is the program itself, so that
+# signals reach it.
+small="--batch 16 --validation 20 --history-steps 1 --threads 1 --model-config conv_filters=8
+  --model-config primary_types=2 --model-config decoder_hidden1=16 --model-config decoder_hidden2=16"
+# shellcheck disable=SC2086 # the options are words
+train() { "$BUILD/train" $small "$@"; }
+
+# same A B: the runs in two folders agree in every bit that is not a time.
+tensors() {
+  length=$(od -An -tu8 -N8 "$1" | tr -d ' ')
+  tail -c +$((length + 9)) "$1"
+}
+lines() { sed 's/, "images_per_second".*//' "$1/history.jsonl"; }
+same() {
+  for file in last best; do
+    tensors "$1/$file.safetensors" >one
+    tensors "$2/$file.safetensors" >two
+    cmp -s one two || fail "$3: $file.safetensors differs"
+  done
+  lines "$1" >one
+  lines "$2" >two
+  cmp -s one two || fail "$3: the history differs"
+}
+
+# wait_for FILE: until it is there, at most a minute.
+wait_for() {
+  tries=0
+  while [ ! -s "$1" ] && [ $tries -lt 600 ]; do
+    sleep 0.1
+    tries=$((tries + 1))
+  done
+}
+
+# --- help and wrong use
+for program in train evaluate predict; do
+  expect "$program --help" 0 'Usage' "$BUILD/$program" --help
+  expect "$program --version" 0 '^[0-9]' "$BUILD/$program" --version
+  expect "$program, unknown flag" 2 'did you mean --threads' "$BUILD/$program" --thread=2 a b
+done
+"$BUILD/train" --help >out
+for default in 'data .*=mnist' 'epochs .*=[0-9]' 'batch .*=128' 'lr .*=0.001' 'seed .*=1'; do
+  grep -q -e "--$default" out || fail "train --help does not tell the default: $default"
+done
+expect 'a word for a number' 2 '--epochs: must be a whole number from 1, not "ten"' train --epochs ten
+expect 'no epochs' 2 '--epochs' train --epochs 0
+expect 'a negative learning rate' 2 '--lr: must be a number above 0' train --lr -1
+expect 'a recipe misspelt' 2 'did you mean authors' train --recipe author
+expect 'an unknown data set' 2 'did you mean mnist' train --data mnits
+expect 'a stray argument' 2 'unexpected argument' train mnist
+expect 'no data' 1 'fetch' "$BUILD/train" --data-dir nowhere
+expect 'an unknown key of the model' 1 'primary_tipes' train --model-config primary_tipes=3
+expect 'nothing to resume' 1 'no run to resume' train --resume --out none
+expect 'evaluate without a checkpoint' 2 'CHECKPOINT' "$BUILD/evaluate"
+expect 'evaluate a missing file' 1 'none.safetensors' "$BUILD/evaluate" none.safetensors
+
+# --- a run
+expect 'a run' 0 'test error' train --epochs 3 --out whole
+for file in config.json history.jsonl last.safetensors best.safetensors reconstructions.png test.json; do
+  [ -s "whole/$file" ] || fail "a run leaves no $file"
+done
+[ "$(grep -c '"event": "epoch"' whole/history.jsonl)" = 3 ] || fail 'not one line of history an epoch'
+expect 'a second run in the folder' 1 'continue it with --resume' train --epochs 3 --out whole
+expect 'resuming with other options' 1 'another batch' "$BUILD/train" --resume --out whole --batch 8
+expect 'resuming a finished run' 0 'test error' train --resume --out whole
+expect 'a run from a configuration' 0 'test error' "$BUILD/train" --config whole/config.json --out copy
+same whole copy 'the same configuration'
+
+# --- evaluate and predict
+expect 'evaluate' 0 '^error .* of 40' "$BUILD/evaluate" whole
+expect 'evaluate as JSON' 0 '"count": 40' "$BUILD/evaluate" whole/last.safetensors --json
+expect 'evaluate the training part' 0 'of 260' "$BUILD/evaluate" whole --split train
+expect 'data of another shape' 1 '20x20x1.*28x28x1' "$BUILD/evaluate" whole --data fashion-mnist
+expect 'a file that is no checkpoint' 1 'out' "$BUILD/evaluate" out
+expect 'predict' 0 'reconstructed' "$BUILD/predict" whole whole/reconstructions.png
+[ -s whole/reconstructions.reconstruction.png ] || fail 'predict writes no reconstruction'
+expect 'predict as JSON' 0 '"lengths"' "$BUILD/predict" whole whole/reconstructions.png \
+  --json --invert --reconstruction chosen.png
+[ -s chosen.png ] || fail 'predict does not write where it was told to'
+expect 'predict no picture' 1 'config.json' "$BUILD/predict" whole whole/config.json
+
+# --- Ctrl-C and SIGTERM, then resume to the bits of the unbroken run
+for signal in INT TERM; do
+  rm -rf parts
+  # shellcheck disable=SC2086
+  "$BUILD/train" $small --epochs 3 --out parts >out 2>err &
+  child=$!
+  wait_for parts/history.jsonl
+  kill -$signal $child
+  wait $child
+  status=$?
+  if [ $signal = INT ]; then want=130; else want=143; fi
+  [ $status = $want ] || fail "SIG$signal: exit status $status instead of $want"
+  grep -q 'continue with: .* --resume --out parts' out || fail "SIG$signal: does not say how to resume"
+  expect "resuming after SIG$signal" 0 'test error' "$BUILD/train" --resume --out parts
+  same whole parts "resumed after SIG$signal"
+done
+
+# --- kill -9 at any moment leaves a checkpoint that loads, and the same bits at the end
+rm -rf parts
+resume='' pause=1
+while [ $pause -le 8 ]; do
+  # shellcheck disable=SC2086
+  "$BUILD/train" $small --epochs 3 --out parts --save-seconds 0.001 $resume >/dev/null 2>err &
+  child=$!
+  wait_for parts/last.safetensors
+  sleep 0.0$((pause * 7 % 10))
+  kill -9 $child 2>/dev/null
+  wait $child 2>/dev/null
+  resume=--resume
+  expect "the checkpoint after kill -9 number $pause" 0 '^error' "$BUILD/evaluate" parts/last.safetensors
+  pause=$((pause + 1))
+done
+expect 'resuming after kill -9' 0 'test error' train --resume --out parts --threads 3
+same whole parts 'resumed after kill -9'
+
+# --- a full disk (a limit on the size of files) loses no earlier checkpoint
+cp -r whole full
+expect 'a full disk' 1 'full/' sh -c "trap '' XFSZ; ulimit -f 1; exec '$BUILD/train' --resume --out full --epochs 4"
+cmp -s whole/last.safetensors full/last.safetensors || fail 'a full disk damaged the checkpoint'
+for file in full/*.tmp-*; do
+  [ ! -e "$file" ] || fail "a full disk left $file"
+done
+
+[ $failures = 0 ] && echo "programs: all as expected"
+[ $failures = 0 ]
