@@ -6,6 +6,7 @@
 namespace gradients {
 
 using mereo::Activity;
+using mereo::ConvolutionMethod;
 using mereo::ConvolutionOptions;
 using mereo::Padding;
 using mereo::Random;
@@ -56,10 +57,11 @@ struct ConvolutionSizes {
   std::int64_t batch, height, width, channels, kernel_height, kernel_width, filters, stride;
 };
 
-Case convolution_case(const ConvolutionSizes& s, Padding padding, Activity activity, bool bias,
-                      double scale, Random& random) {
+Case convolution_case(const ConvolutionSizes& s, ConvolutionMethod method, Padding padding,
+                      Activity activity, bool bias, double scale, Random& random) {
   Case one;
-  one.name = "convolution of " + Shape{s.batch, s.height, s.width, s.channels}.text() + " with " +
+  one.name = std::string(method == ConvolutionMethod::winograd ? "Winograd " : "direct ") +
+             "convolution of " + Shape{s.batch, s.height, s.width, s.channels}.text() + " with " +
              Shape{s.kernel_height, s.kernel_width, s.channels, s.filters}.text() + ", stride " +
              std::to_string(s.stride) + (padding == Padding::same ? ", same" : ", valid") +
              text(activity) + (bias ? ", bias" : "") + ", scale " + std::to_string(scale);
@@ -68,6 +70,7 @@ Case convolution_case(const ConvolutionSizes& s, Padding padding, Activity activ
   if (bias)
     one.inputs.push_back(normal({s.filters}, random));
   ConvolutionOptions options;
+  options.method = method;
   options.stride = s.stride;
   options.padding = padding;
   options.activity = activity;
@@ -78,15 +81,15 @@ Case convolution_case(const ConvolutionSizes& s, Padding padding, Activity activ
   return one;
 }
 
-void add_convolutions(std::vector<Case>& cases, Random& random) {
+void add_convolutions(std::vector<Case>& cases, ConvolutionMethod method, Random& random) {
   // Every stride, padding, number of channels and epilogue.
   for (std::int64_t stride : {1, 2, 3})
     for (Padding padding : {Padding::valid, Padding::same})
       for (std::int64_t channels : {1, 3})
         for (Activity activity : {Activity::linear, Activity::relu}) {
           const bool bias = (stride + channels) % 2 == (activity == Activity::relu);
-          cases.push_back(convolution_case({2, 7, 6, channels, 3, 2, 5, stride}, padding, activity,
-                                           bias, bias ? 0.3 : 1, random));
+          cases.push_back(convolution_case({2, 7, 6, channels, 3, 2, 5, stride}, method, padding,
+                                           activity, bias, bias ? 0.3 : 1, random));
         }
   // Sizes of one, a kernel as large as the image or larger, and more than one block of anything.
   using Sizes = ConvolutionSizes;
@@ -95,11 +98,13 @@ void add_convolutions(std::vector<Case>& cases, Random& random) {
                          {1, 5, 1, 2, 1, 1, 3, 2},
                          {2, 9, 9, 4, 5, 5, 40, 2},
                          {9, 6, 6, 2, 3, 3, 3, 1}})
-    cases.push_back(convolution_case(s, Padding::valid, Activity::linear, true, 1, random));
+    cases.push_back(convolution_case(s, method, Padding::valid, Activity::linear, true, 1, random));
   for (const Sizes& s :
        {Sizes{2, 2, 3, 1, 5, 4, 2, 1}, {1, 8, 8, 3, 5, 5, 4, 2}, {1, 4, 4, 1, 1, 1, 2, 3}})
-    cases.push_back(convolution_case(s, Padding::same, Activity::relu, true, 0.5, random));
+    cases.push_back(convolution_case(s, method, Padding::same, Activity::relu, true, 0.5, random));
+}
 
+void add_shared_convolutions(std::vector<Case>& cases, Random& random) {
   cases.push_back(
       {"convolution, the same weights twice",
        {normal({2, 5, 5, 2}, random), normal({3, 3, 2, 2}, random), normal({2}, random)},
@@ -123,7 +128,9 @@ std::vector<Case> layer_cases() {
   Random random(2);
   std::vector<Case> cases;
   add_dense(cases, random);
-  add_convolutions(cases, random);
+  for (ConvolutionMethod method : {ConvolutionMethod::direct, ConvolutionMethod::winograd})
+    add_convolutions(cases, method, random);
+  add_shared_convolutions(cases, random);
   return cases;
 }
 
