@@ -48,6 +48,9 @@ void describe(CLI::App& app, Arguments& a) {
   add("--lr", o.schedule.start, "Learning rate at the start")->check(cli::number(0, true));
   add("--lr-floor", o.schedule.floor, "Learning rate at the end of a decay")
       ->check(cli::number(0, false));
+  add("--warmup", o.schedule.warmup,
+      "Steps over which the learning rate rises to its start; 0: none")
+      ->check(cli::number(0, false));
   add("--schedule", a.schedule, "How the learning rate falls")
       ->check(cli::one_of({"constant", "exponential", "step", "cosine"}));
   add("--decay", o.schedule.decay, "Its factor, exponential and step")
@@ -169,6 +172,8 @@ void show_configuration(const Arguments& a, Model& model) {
               (long long)(o.batch), o.optimizer.c_str(), o.schedule.start, a.schedule.c_str());
   if (o.schedule.kind == Schedule::Kind::exponential || o.schedule.kind == Schedule::Kind::step)
     std::printf(" %g every %g steps", o.schedule.decay, o.schedule.period);
+  if (o.schedule.warmup > 0)
+    std::printf(" after %g steps of warm-up", o.schedule.warmup);
   std::printf(", shift %d, clip %g, seed %llu\n", o.max_shift, o.clip,
               (unsigned long long)(o.seed));
   std::fflush(stdout);

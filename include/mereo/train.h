@@ -21,7 +21,7 @@ struct TrainOptions {
   std::uint64_t seed = 1;
   std::string optimizer = "adam";
   /// A cosine without a total ends with the last epoch.
-  Schedule schedule;
+  Schedule schedule = {.kind = Schedule::Kind::cosine, .warmup = 100};
   /// Longest gradient, 0 for no limit.
   double clip = 0;
   /// Shift pictures by up to this many pixels each way.
