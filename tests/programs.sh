@@ -29,6 +29,7 @@ expect() {
 }
 
 # idx FOLDER COUNT SIDE PREFIX: that many noisy pictures of SIDE x SIDE, labels 0 to 9 in turn.
+# shellcheck disable=SC2059 # the escape is the format
 byte() { printf "\\$(printf %03o "$1")"; }
 idx() {
   mkdir -p "$1"

@@ -60,7 +60,8 @@ void check_same_checkpoint(const std::string& a, const std::string& b) {
   for (const auto& [key, text] : x.metadata) {
     if (key == "checksum")
       continue;
-    CAPTURE(key);
+    const std::string field = key;
+    CAPTURE(field);
     if (key != "state") {
       CHECK(text == y.metadata.at(key));
       continue;
