@@ -111,7 +111,7 @@ private:
   }
 
   void multiply(std::int64_t rows, const real* const* from, real* const* to) {
-    kernels_.pack(rows, 0, depth_, from, depth_, left_, 0);
+    kernels_.pack(rows, 0, depth_, from, 0, depth_, left_, 0);
     real* c[max_tile_rows];
     GemmTile tile{};
     tile.depth = depth_;

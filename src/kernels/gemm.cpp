@@ -10,6 +10,7 @@
 #include "kernels/gemm.h"
 
 #include "core/parallel.h"
+#include "kernels/read_ahead.h"
 
 #include <algorithm>
 
@@ -20,11 +21,8 @@ std::int64_t ceiling(std::int64_t x, std::int64_t divisor) {
   return (x + divisor - 1) / divisor;
 }
 
-/// `size` cut into as few parts of at most `most` as possible, the length of one part, which is a
-/// multiple of `unit`.
-std::int64_t even_part(std::int64_t size, std::int64_t most, std::int64_t unit) {
-  const std::int64_t parts = std::max<std::int64_t>(1, ceiling(size, most));
-  return std::max(unit, ceiling(ceiling(size, parts), unit) * unit);
+std::int64_t round_up(std::int64_t x, std::int64_t unit) {
+  return ceiling(x, unit) * unit;
 }
 
 /// Half-open interval.
@@ -41,7 +39,6 @@ constexpr std::int64_t transposed_tiles = 8;
 constexpr std::int64_t rows_worth_packing = 48;
 
 constexpr std::int64_t smallest_piece = 1 << 20; // multiplications: 20 us
-constexpr std::int64_t pieces_per_thread = 4;
 
 /// Everything that is the same for all pieces.
 struct Plan {
@@ -74,67 +71,89 @@ public:
       depth = {depth.end, std::min(product_.k, depth.end + plan_.blocks.depth)};
       if (!in_place_)
         pack_right(depth);
-      const std::int64_t step = plan_.tiles() * kernels_.tile_rows;
-      for (std::int64_t m = rows_.begin; m < rows_.end; m += step) {
-        const Range some{m, std::min(rows_.end, m + step)};
-        pack_left(some, depth);
-        multiply(some, depth);
+      for (Range rows = left_rows(rows_.begin); rows.size() > 0; rows = left_rows(rows.end)) {
+        pack_left(rows, depth);
+        announce_next(rows, depth);
+        multiply(rows, depth);
       }
     } while (depth.end < product_.k);
   }
 
 private:
+  /// The rows of op(a) that are packed together, from `begin` on.
+  Range left_rows(std::int64_t begin) const {
+    return {begin, std::min(rows_.end, begin + plan_.tiles() * kernels_.tile_rows)};
+  }
+
   /// Packs columns `range` of rows [first, first + count) of a stored matrix.
-  void pack(const RowRuns& rows, const real* source, std::int64_t first, std::int64_t count,
-            Range range, std::int64_t width, real* packed, std::int64_t panel) const {
-    const real* where[gemm_depth];
+  void pack(const RowRuns& matrix, const real* source, std::int64_t first, std::int64_t count,
+            Range range, std::int64_t width, real* packed, std::int64_t panel) {
+    if (!matrix.padded())
+      matrix.locate(source, plan_.zeros, first, count, 0, where_);
     for (std::int64_t j = range.begin; j < range.end;) {
-      const std::int64_t run = j / rows.run, within = j % rows.run;
-      const std::int64_t end = std::min(range.end, j - within + rows.run);
-      rows.locate(source, plan_.zeros, first, count, run, where);
-      for (std::int64_t i = 0; i < count; ++i)
-        where[i] += within;
-      kernels_.pack(count, j - range.begin, end - range.begin, where, width, packed, panel);
+      const std::int64_t index = j / matrix.run, within = j % matrix.run;
+      const std::int64_t end = std::min(range.end, j - within + matrix.run);
+      if (matrix.padded())
+        matrix.locate(source, plan_.zeros, first, count, index, where_);
+      const std::int64_t offset = within + (matrix.padded() ? 0 : matrix.offset(index));
+      kernels_.pack(count, j - range.begin, end - range.begin, where_, offset, width, packed,
+                    panel);
       j = end;
     }
   }
 
   void pack_left(Range rows, Range depth) {
-    if (product_.a_transposed) {
-      row_stride_ = 1, depth_stride_ = kernels_.tile_rows;
-      panel_ = depth.size() * kernels_.tile_rows;
+    left_panel_ = depth.size() * kernels_.tile_rows;
+    if (product_.a_transposed)
       pack(plan_.left, product_.a, depth.begin, depth.size(), rows, kernels_.tile_rows, left_,
-           panel_);
-    } else {
-      row_stride_ = depth.size(), depth_stride_ = 1;
-      panel_ = depth.size() * kernels_.tile_rows;
-      pack(plan_.left, product_.a, rows.begin, rows.size(), depth, row_stride_, left_, 0);
-    }
+           left_panel_);
+    else // each row in one run, and so the rows of a tile in one panel
+      pack(plan_.left, product_.a, rows.begin, rows.size(), depth, depth.size(), left_, 0);
   }
 
   void pack_right(Range depth) {
     const std::int64_t width = kernels_.tile_columns, panel = depth.size() * width;
-    const std::int64_t last = columns_.size() / width, rest = columns_.size() % width;
-    if (rest)
-      std::fill_n(right_ + last * panel, panel, real(0));
-    if (!product_.b_transposed) {
+    if (columns_.size() % width)
+      std::fill_n(right_ + columns_.size() / width * panel, panel, real(0));
+    if (product_.b_transposed) {
+      for (std::int64_t n = 0; n < columns_.size(); ++n)
+        where_[n] = product_.b + (columns_.begin + n) * product_.ldb + depth.begin;
+      kernels_.pack_transposed(columns_.size(), depth.size(), where_, width, right_, panel);
+    } else
       pack(plan_.right, product_.b, depth.begin, depth.size(), columns_, width, right_, panel);
-      return;
-    }
-    const real* where[columns_at_once];
-    plan_.right.locate(product_.b, plan_.zeros, columns_.begin, columns_.size(), 0, where);
-    for (std::int64_t n = 0; n < columns_.size(); ++n)
-      where[n] += depth.begin;
-    kernels_.pack_transposed(columns_.size(), depth.size(), where, width, right_, panel);
   }
 
-  void multiply(Range rows, Range depth) const {
+  /// Has the tiles of these rows read what will be packed after them: the next rows, or the next
+  /// block of b.
+  void announce_next(Range rows, Range depth) {
+    const std::int64_t tiles =
+        ceiling(rows.size(), kernels_.tile_rows) * ceiling(columns_.size(), kernels_.tile_columns);
+    const Range next = left_rows(rows.end);
+    if (depth.size() == 0)
+      return;
+    if (next.size() > 0)
+      announce(plan_.left, product_.a, product_.a_transposed ? depth : next,
+               product_.a_transposed ? next : depth, tiles);
+    else if (depth.end < product_.k && !in_place_ && !product_.b_transposed)
+      announce(plan_.right, product_.b, {depth.end, std::min(product_.k, depth.end + depth.size())},
+               columns_, tiles);
+  }
+
+  void announce(const RowRuns& matrix, const real* source, Range rows, Range columns,
+                std::int64_t tiles) {
+    const std::int64_t index = columns.begin / matrix.run, within = columns.begin % matrix.run;
+    matrix.locate(source, plan_.zeros, rows.begin, rows.size(), index, where_);
+    ahead_.announce(where_, rows.size(), within, std::min(columns.size(), matrix.run - within),
+                    tiles);
+  }
+
+  void multiply(Range rows, Range depth) {
     const bool last = depth.end == product_.k;
     real* c[max_tile_rows];
     GemmTile tile{};
     tile.depth = depth.size();
-    tile.row_stride = row_stride_;
-    tile.depth_stride = depth_stride_;
+    tile.row_stride = product_.a_transposed ? 1 : depth.size();
+    tile.depth_stride = product_.a_transposed ? kernels_.tile_rows : 1;
     tile.b_stride = in_place_ ? product_.ldb : kernels_.tile_columns;
     tile.c = c;
     tile.accumulate = product_.accumulate || depth.begin > 0;
@@ -142,7 +161,7 @@ private:
     tile.activation = last ? product_.activation : Activation::none;
     for (std::int64_t m = rows.begin; m < rows.end; m += kernels_.tile_rows) {
       tile.rows = std::min(rows.end - m, kernels_.tile_rows);
-      tile.a = left_ + (m - rows.begin) / kernels_.tile_rows * panel_;
+      tile.a = left_ + (m - rows.begin) / kernels_.tile_rows * left_panel_;
       for (std::int64_t n = columns_.begin; n < columns_.end; n += kernels_.tile_columns) {
         tile.columns = std::min(columns_.end - n, kernels_.tile_columns);
         tile.b = in_place_ ? product_.b + depth.begin * product_.ldb + n
@@ -150,6 +169,7 @@ private:
         tile.bias = last && product_.bias ? product_.bias + n : nullptr;
         for (std::int64_t r = 0; r < tile.rows; ++r)
           c[r] = product_.c + (m + r) * product_.ldc + n;
+        ahead_.give(tile);
         kernels_.tile(tile);
       }
     }
@@ -161,29 +181,42 @@ private:
   const Range rows_, columns_;
   real *left_, *right_;
   const bool in_place_; // op(b) is read where it lies
-  std::int64_t row_stride_ = 0, depth_stride_ = 0, panel_ = 0;
+  std::int64_t left_panel_ = 0;
+  const real* where_[gemm_depth]; // rows of what is being packed
+  ReadAhead ahead_;
 };
 
 } // namespace
 
 GemmBlocks choose_gemm_blocks(const Gemm& product, const GemmKernels& kernels, int threads) {
-  GemmBlocks blocks;
-  blocks.depth = even_part(product.k, gemm_depth, 1);
-  blocks.columns = even_part(product.n, columns_at_once, kernels.tile_columns);
-  const std::int64_t column_pieces = ceiling(product.n, blocks.columns);
-  // Pieces for all threads and some more, for balance, but none too small to be worth a thread's
-  // while, and none with too few rows to repay the packing of b.
-  const std::int64_t worthwhile =
-      product.m * product.n * std::max<std::int64_t>(product.k, 1) / smallest_piece;
-  const std::int64_t pieces = std::clamp<std::int64_t>(worthwhile, 1, pieces_per_thread * threads);
-  const std::int64_t fewest = 16 * kernels.tile_rows, most = 128 * kernels.tile_rows;
-  const std::int64_t rows = ceiling(product.m, ceiling(pieces, column_pieces));
-  blocks.rows = even_part(product.m, std::clamp(rows, fewest, most), kernels.tile_rows);
-  const std::int64_t row_pieces = ceiling(product.m, blocks.rows);
-  if (row_pieces * column_pieces < std::min<std::int64_t>(pieces, threads))
-    blocks.columns =
-        even_part(product.n, ceiling(product.n * row_pieces, threads), kernels.tile_columns);
-  return blocks;
+  // Tries a few ways to cut and takes the one that should be done first. In units of the time to
+  // multiply one row of a register tile by one element of b, once per inner element:
+  constexpr double pack_left = 0.25, pack_right = 8, pack_right_transposed = 16;
+  const double columns_cost = product.b_transposed ? pack_right_transposed : pack_right;
+  const std::int64_t tile_rows = kernels.tile_rows, tile_columns = kernels.tile_columns;
+  const std::int64_t work = product.m * product.n * std::max<std::int64_t>(product.k, 1);
+  const std::int64_t useful = std::clamp<std::int64_t>(work / smallest_piece, 1, threads);
+  const std::int64_t fewest = ceiling(product.n, columns_at_once);
+  GemmBlocks best{};
+  double best_time = 0;
+  for (std::int64_t column_pieces = fewest; column_pieces <= std::max(fewest, useful);
+       ++column_pieces)
+    for (std::int64_t row_pieces = 1; row_pieces <= (useful == 1 ? 1 : 4 * useful); ++row_pieces) {
+      GemmBlocks blocks;
+      blocks.rows = round_up(ceiling(product.m, row_pieces), tile_rows);
+      blocks.columns = round_up(ceiling(product.n, column_pieces), tile_columns);
+      const double tiles = double(blocks.columns / tile_columns);
+      const double piece = double(blocks.rows) * (tiles + pack_left) + tiles * columns_cost;
+      const std::int64_t pieces =
+          ceiling(product.m, blocks.rows) * ceiling(product.n, blocks.columns);
+      // The last pieces do not end together: count a part of one more for that.
+      const double time = piece * (double(ceiling(pieces, useful)) + (useful > 1 ? 0.1 : 0));
+      if (best.rows == 0 || time < best_time)
+        best = blocks, best_time = time;
+    }
+  best.depth = ceiling(product.k, std::max<std::int64_t>(1, ceiling(product.k, gemm_depth)));
+  best.depth = std::max<std::int64_t>(1, best.depth);
+  return best;
 }
 
 void gemm(const Gemm& product, const GemmBlocks& blocks, Arena& scratch) {

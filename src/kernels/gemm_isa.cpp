@@ -54,6 +54,13 @@ template <int Rows, int Registers> void compute(const GemmTile& tile) {
     for (int i = 0; i < Registers; ++i)
       sums[r][i] = zero();
 
+  if (tile.accumulate)
+    for (int r = 0; r < Rows; ++r) { // wanted at the end, and often not in cache
+      __builtin_prefetch(tile.c[r], 1);
+      if (Registers * lanes > 16)
+        __builtin_prefetch(tile.c[r] + 16, 1);
+    }
+
   // Three rows share a pointer: the x86 address modes add one or two strides to it for nothing.
   const std::int64_t stride = tile.row_stride;
   const float* a[(Rows + 2) / 3];
@@ -103,43 +110,73 @@ void tile(const GemmTile& tile) {
 }
 
 void pack(std::int64_t count, std::int64_t begin, std::int64_t end, const float* const* source,
-          std::int64_t width, float* packed, std::int64_t panel) {
-  const std::int64_t first = begin / width, column = begin % width;
-  for (std::int64_t i = 0; i < count; ++i) {
-    const float* from = source[i];
-    float* to = packed + first * panel + i * width + column;
-    std::int64_t left = end - begin, room = width - column;
-    while (left > 0) {
-      const std::int64_t n = left < room ? left : room;
-      std::int64_t j = 0;
-      for (; j + lanes <= n; j += lanes)
-        store(to + j, load(from + j));
-      if (j < n)
-        store_n(to + j, load_n(from + j, n - j), n - j);
-      to += panel - (width - room);
-      from += n;
-      left -= n;
-      room = width;
+          std::int64_t offset, std::int64_t width, float* packed, std::int64_t panel) {
+  // A few rows at a time, so that neighbouring panels read the same cache lines soon.
+  constexpr std::int64_t at_once = 16;
+  for (std::int64_t first = 0; first < count; first += at_once) {
+    const std::int64_t last = first + at_once < count ? first + at_once : count;
+    for (std::int64_t j = begin; j < end;) {
+      const std::int64_t column = j % width, room = width - column;
+      const std::int64_t n = end - j < room ? end - j : room;
+      float* to = packed + j / width * panel + column;
+      const std::int64_t from = offset + j - begin, whole = n / lanes * lanes, rest = n - whole;
+      for (std::int64_t i = first; i < last; ++i) {
+        const float* row = source[i] + from;
+        for (std::int64_t e = 0; e < whole; e += lanes)
+          store(to + i * width + e, load(row + e));
+        if (rest)
+          store_n(to + i * width + whole, load_n(row + whole, rest), rest);
+      }
+      j += n;
     }
   }
 }
 
 void pack_transposed(std::int64_t rows, std::int64_t depth, const float* const* source,
                      std::int64_t width, float* packed, std::int64_t panel) {
-  constexpr std::int64_t block = 16; // elements of each row at a time: a cache line
-  for (std::int64_t begin = 0; begin < rows; begin += width) {
-    const std::int64_t count = rows - begin < width ? rows - begin : width;
-    float* to = packed + begin / width * panel;
-    for (std::int64_t d = 0; d < depth; d += block)
-      for (std::int64_t r = 0; r < count; ++r)
-        for (std::int64_t e = d; e < d + block && e < depth; ++e)
-          to[e * width + r] = source[begin + r][e];
+  for (std::int64_t begin = 0; begin < rows;) {
+    const std::int64_t column = begin % width, room = width - column;
+    const std::int64_t left = rows - begin < room ? rows - begin : room;
+    const std::int64_t count = left < lanes ? left : lanes;
+    float* to = packed + begin / width * panel + column;
+    for (std::int64_t d = 0; d < depth; d += lanes) {
+      const std::int64_t deep = depth - d < lanes ? depth - d : lanes;
+      V block[lanes];
+#pragma GCC unroll 16
+      for (int r = 0; r < lanes; ++r)
+        block[r] = r < count ? load_n(source[begin + r] + d, deep) : zero();
+      transpose(block);
+#pragma GCC unroll 16
+      for (int e = 0; e < lanes; ++e)
+        if (e < deep)
+          store_n(to + (d + e) * width, block[e], count);
+    }
+    begin += count;
   }
+}
+
+constexpr int chains = 12; // latency (4 cycles, 8 for SSE2's two instructions) times throughput
+
+float peak(std::int64_t steps) {
+  V sums[chains];
+#pragma GCC unroll 16
+  for (int i = 0; i < chains; ++i)
+    sums[i] = broadcast(float(i)); // all different, or the compiler would keep only one
+  const V factor = broadcast(0.5f), addend = broadcast(1.f);
+  for (std::int64_t step = 0; step < steps; ++step)
+#pragma GCC unroll 16
+    for (int i = 0; i < chains; ++i)
+      sums[i] = fma(sums[i], factor, addend);
+  V total = zero();
+#pragma GCC unroll 16
+  for (int i = 0; i < chains; ++i)
+    total = total + sums[i];
+  return sum(total);
 }
 
 } // namespace
 
 const GemmKernels gemm_kernels = {tile_rows, tile_registers* lanes, lanes, tile,
-                                  pack,      pack_transposed};
+                                  pack,      pack_transposed,       peak,  2 * chains* lanes};
 
 } // namespace mereo::MEREO_ISA

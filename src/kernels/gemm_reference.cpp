@@ -23,10 +23,10 @@ void tile(const GemmTile& tile) {
 }
 
 void pack(std::int64_t count, std::int64_t begin, std::int64_t end, const real* const* source,
-          std::int64_t width, real* packed, std::int64_t panel) {
+          std::int64_t offset, std::int64_t width, real* packed, std::int64_t panel) {
   for (std::int64_t i = 0; i < count; ++i)
     for (std::int64_t j = begin; j < end; ++j)
-      packed[j / width * panel + i * width + j % width] = source[i][j - begin];
+      packed[j / width * panel + i * width + j % width] = source[i][offset + j - begin];
 }
 
 void pack_transposed(std::int64_t rows, std::int64_t depth, const real* const* source,
@@ -36,8 +36,15 @@ void pack_transposed(std::int64_t rows, std::int64_t depth, const real* const* s
       packed[r / width * panel + d * width + r % width] = source[r][d];
 }
 
+real peak(std::int64_t steps) {
+  double sum = 0;
+  for (std::int64_t step = 0; step < steps; ++step)
+    sum = sum * 0.5 + 1;
+  return real(sum);
+}
+
 } // namespace
 
-const GemmKernels gemm_kernels = {4, 8, 1, tile, pack, pack_transposed};
+const GemmKernels gemm_kernels = {4, 8, 1, tile, pack, pack_transposed, peak, 2};
 
 } // namespace mereo::reference

@@ -225,6 +225,33 @@ MEREO_VERB V power_of_two(V a, V n) {
 
 #endif
 
+// stream(p, v) stores to memory past the caches, p on a boundary of whole registers, for what will
+// not be read again soon; other threads may see it after finish_streams().
+
+#if defined(__SSE2__)
+
+MEREO_VERB void stream(float* p, V v) {
+#if defined(__AVX512F__)
+  _mm512_stream_ps(p, v);
+#elif defined(__AVX2__)
+  _mm256_stream_ps(p, v);
+#else
+  _mm_stream_ps(p, v);
+#endif
+}
+MEREO_VERB void finish_streams() {
+  _mm_sfence();
+}
+
+#else
+
+MEREO_VERB void stream(float* p, V v) {
+  store(p, v);
+}
+MEREO_VERB void finish_streams() {}
+
+#endif
+
 // Folding a register in halves, with `fold` the operation on two registers of four lanes.
 
 #if defined(__SSE2__)
@@ -289,6 +316,116 @@ MEREO_VERB V exp(V x) {
   q = fma(q, r, broadcast(0.49999994f));
   const V e = fma(q * r, r, r) + broadcast(1.f);
   return power_of_two(e, n);
+}
+
+// Transposing: blocks of 4 x 4 within the 128-bit quarters of a register, then the quarters.
+
+#if defined(__AVX512F__)
+
+MEREO_VERB V interleave_low(V a, V b) {
+  return V(_mm512_unpacklo_ps(a, b));
+}
+MEREO_VERB V interleave_high(V a, V b) {
+  return V(_mm512_unpackhi_ps(a, b));
+}
+MEREO_VERB V low_pairs(V a, V b) {
+  return V(_mm512_shuffle_ps(a, b, 0x44));
+}
+MEREO_VERB V high_pairs(V a, V b) {
+  return V(_mm512_shuffle_ps(a, b, 0xee));
+}
+MEREO_VERB V even_quarters(V a, V b) {
+  return V(_mm512_shuffle_f32x4(a, b, 0x88));
+}
+MEREO_VERB V odd_quarters(V a, V b) {
+  return V(_mm512_shuffle_f32x4(a, b, 0xdd));
+}
+
+#elif defined(__AVX2__)
+
+MEREO_VERB V interleave_low(V a, V b) {
+  return V(_mm256_unpacklo_ps(a, b));
+}
+MEREO_VERB V interleave_high(V a, V b) {
+  return V(_mm256_unpackhi_ps(a, b));
+}
+MEREO_VERB V low_pairs(V a, V b) {
+  return V(_mm256_shuffle_ps(a, b, 0x44));
+}
+MEREO_VERB V high_pairs(V a, V b) {
+  return V(_mm256_shuffle_ps(a, b, 0xee));
+}
+MEREO_VERB V even_quarters(V a, V b) {
+  return V(_mm256_permute2f128_ps(a, b, 0x20));
+}
+MEREO_VERB V odd_quarters(V a, V b) {
+  return V(_mm256_permute2f128_ps(a, b, 0x31));
+}
+
+#elif defined(__SSE2__)
+
+MEREO_VERB V interleave_low(V a, V b) {
+  return V(_mm_unpacklo_ps(a, b));
+}
+MEREO_VERB V interleave_high(V a, V b) {
+  return V(_mm_unpackhi_ps(a, b));
+}
+MEREO_VERB V low_pairs(V a, V b) {
+  return V(_mm_movelh_ps(a, b));
+}
+MEREO_VERB V high_pairs(V a, V b) {
+  return V(_mm_movehl_ps(b, a));
+}
+
+#else
+
+MEREO_VERB V interleave_low(V a, V b) {
+  return V(vzip1q_f32(a, b));
+}
+MEREO_VERB V interleave_high(V a, V b) {
+  return V(vzip2q_f32(a, b));
+}
+MEREO_VERB V low_pairs(V a, V b) {
+  return V(vcombine_f32(vget_low_f32(a), vget_low_f32(b)));
+}
+MEREO_VERB V high_pairs(V a, V b) {
+  return V(vcombine_f32(vget_high_f32(a), vget_high_f32(b)));
+}
+
+#endif
+
+/// Element j of rows[i] becomes element i of rows[j].
+MEREO_VERB void transpose(V (&rows)[lanes]) {
+#pragma GCC unroll 4
+  for (int i = 0; i < lanes; i += 4) {
+    const V ab = interleave_low(rows[i], rows[i + 1]), AB = interleave_high(rows[i], rows[i + 1]);
+    const V cd = interleave_low(rows[i + 2], rows[i + 3]);
+    const V CD = interleave_high(rows[i + 2], rows[i + 3]);
+    rows[i] = low_pairs(ab, cd);
+    rows[i + 1] = high_pairs(ab, cd);
+    rows[i + 2] = low_pairs(AB, CD);
+    rows[i + 3] = high_pairs(AB, CD);
+  }
+#if defined(__AVX512F__)
+#pragma GCC unroll 4
+  for (int j = 0; j < 4; ++j) {
+    const V even_a = even_quarters(rows[j], rows[4 + j]),
+            odd_a = odd_quarters(rows[j], rows[4 + j]);
+    const V even_b = even_quarters(rows[8 + j], rows[12 + j]);
+    const V odd_b = odd_quarters(rows[8 + j], rows[12 + j]);
+    rows[j] = even_quarters(even_a, even_b);
+    rows[4 + j] = even_quarters(odd_a, odd_b);
+    rows[8 + j] = odd_quarters(even_a, even_b);
+    rows[12 + j] = odd_quarters(odd_a, odd_b);
+  }
+#elif defined(__AVX2__)
+#pragma GCC unroll 4
+  for (int j = 0; j < 4; ++j) {
+    const V first = rows[j], second = rows[4 + j];
+    rows[j] = even_quarters(first, second);
+    rows[4 + j] = odd_quarters(first, second);
+  }
+#endif
 }
 
 } // namespace mereo::MEREO_ISA

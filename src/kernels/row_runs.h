@@ -1,4 +1,4 @@
-// Matrices that the product reads (or scatters into) without their being stored as such.
+// Matrices that the product reads, or is scattered into, without their being stored as such.
 #pragma once
 
 #include <mereo/core.h>
@@ -21,34 +21,33 @@ struct ConvolutionShape {
 /// sideways, else KH KW runs of C.
 class RowRuns {
 public:
-  RowRuns(std::int64_t rows, std::int64_t columns, std::int64_t stride)
-      : rows(rows), columns(columns), run(columns), stride_(stride) {}
+  RowRuns(std::int64_t rows, std::int64_t columns, std::int64_t stride);
   /// by_pixel asks for runs of C in any case.
   explicit RowRuns(const ConvolutionShape& shape, bool by_pixel = false);
+
+  /// Whether some runs lie in the padding. If not, run `index` begins offset(index) elements after
+  /// run 0 in every row.
+  bool padded() const { return padded_; }
+  std::int64_t offset(std::int64_t index) const;
 
   /// where[i] = the start of run `index` of row first + i, i < count; `outside` for a run that lies
   /// in the padding. x is the matrix or the images.
   template <class T>
   void locate(T* x, T* outside, std::int64_t first, std::int64_t count, std::int64_t index,
               T** where) const {
-    if (!shape_) {
-      for (std::int64_t i = 0; i < count; ++i)
-        where[i] = x + (first + i) * stride_;
-      return;
-    }
-    const ConvolutionShape& s = *shape_;
-    const std::int64_t row = by_pixel_ ? index / s.kernel_width : index;
-    const std::int64_t column = by_pixel_ ? index % s.kernel_width : 0;
-    std::int64_t ox = first % s.out_width, oy = first / s.out_width % s.out_height;
-    std::int64_t image = first / (s.out_width * s.out_height);
+    const std::int64_t row = by_pixel_ ? index / shape_.kernel_width : index;
+    const std::int64_t column = by_pixel_ ? index % shape_.kernel_width : 0;
+    std::int64_t ox = first % shape_.out_width, oy = first / shape_.out_width % shape_.out_height;
+    std::int64_t image = first / (shape_.out_width * shape_.out_height);
     for (std::int64_t i = 0; i < count; ++i) {
-      const std::int64_t iy = oy * s.stride - s.pad_top + row;
-      const std::int64_t ix = ox * s.stride - s.pad_left + column;
-      const bool inside = iy >= 0 && iy < s.height && ix >= 0 && ix < s.width;
-      where[i] = inside ? x + ((image * s.height + iy) * s.width + ix) * s.channels : outside;
-      if (++ox == s.out_width) {
+      const std::int64_t iy = oy * shape_.stride - shape_.pad_top + row;
+      const std::int64_t ix = ox * shape_.stride - shape_.pad_left + column;
+      const bool inside = iy >= 0 && iy < shape_.height && ix >= 0 && ix < shape_.width;
+      where[i] = inside ? x + ((image * shape_.height + iy) * shape_.width + ix) * shape_.channels
+                        : outside;
+      if (++ox == shape_.out_width) {
         ox = 0;
-        if (++oy == s.out_height) {
+        if (++oy == shape_.out_height) {
           oy = 0;
           ++image;
         }
@@ -59,9 +58,8 @@ public:
   std::int64_t rows, columns, run;
 
 private:
-  std::int64_t stride_ = 0;
-  const ConvolutionShape* shape_ = nullptr;
-  bool by_pixel_ = false;
+  ConvolutionShape shape_; // a stored matrix: images of one pixel of `stride` channels
+  bool by_pixel_, padded_;
 };
 
 } // namespace mereo
