@@ -116,12 +116,6 @@ TEST_CASE("a steady training step allocates nothing") {
     config.routing.none_of_the_above = true;
     config.decoder = false;
   }
-  SUBCASE("channels enough for every kind of convolution") {
-    config.conv_filters = 64;
-    config.primary_types = 8;
-    config.primary_pose = 8;
-    config.kernel = 5;
-  }
   for (int count : {1, 3}) {
     CAPTURE(count);
     const int before = threads();
@@ -145,4 +139,25 @@ TEST_CASE("a steady evaluation allocates nothing") {
     network.forward(tape, images, {}, Mode::evaluation);
   }
   CHECK(allocations == count);
+}
+
+TEST_CASE("a convolution allocates nothing, whatever its method") {
+  const Tensor images({4, 14, 14, 3}), weights({5, 5, 3, 24});
+  const Tensor grad_images(images.shape()), grad_weights(weights.shape());
+  for (ConvolutionMethod method : {ConvolutionMethod::direct, ConvolutionMethod::winograd}) {
+    Tape tape;
+    std::int64_t count = 0;
+    std::size_t capacity = 0;
+    for (int pass = 0; pass < 6; ++pass) {
+      if (pass == 3) {
+        count = allocations;
+        capacity = tape.arena().capacity();
+      }
+      tape.reset();
+      const Variable x = tape.leaf(images, grad_images), w = tape.leaf(weights, grad_weights);
+      tape.backward(sum(tape, convolution(tape, x, w, {}, {.stride = 2, .method = method})));
+    }
+    CHECK(allocations - count == 0);
+    CHECK(tape.arena().capacity() == capacity);
+  }
 }

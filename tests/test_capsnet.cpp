@@ -286,7 +286,8 @@ TEST_CASE("CapsNet takes any image size, channels and number of classes") {
     CapsNet network(small(input), 1);
     Tape tape;
     const std::vector<std::int32_t> labels = {0, std::int32_t(input.classes - 1)};
-    const Outputs out = network.forward(tape, random_images(2, input), labels, Mode::training);
+    const Tensor images = random_images(2, input); // must outlive the pass
+    const Outputs out = network.forward(tape, images, labels, Mode::training);
     CHECK(out.scores.shape() == Shape{2, input.classes});
     CHECK(out.capsules.shape() == Shape{2, input.classes, 6});
     CHECK(out.reconstruction.elements() == 2 * input.height * input.width * input.channels);
@@ -376,7 +377,8 @@ TEST_CASE("black images give a finite loss and finite gradients") {
     CapsNet network(config, 1);
     Tape tape;
     const std::vector<std::int32_t> labels = {0, 1};
-    const Outputs out = network.forward(tape, Tensor(Shape{2, 9, 8, 2}), labels, Mode::training);
+    const Tensor images({2, 9, 8, 2});
+    const Outputs out = network.forward(tape, images, labels, Mode::training);
     CHECK(std::isfinite(out.loss.item()));
     CHECK(tape.first_nonfinite().empty());
     tape.backward(out.loss);
