@@ -44,17 +44,17 @@ double bound(const ConvolutionShape& s, std::int64_t outputs) {
 }
 
 /// All passes on all instruction sets against plain loops.
-void check(const Case& sample, std::int64_t outputs) {
+void check(const Case& sample, const WinogradTiling& tiling) {
   const ConvolutionShape& s = sample.shape;
   const std::vector<double> y = sample.forward(), x = sample.grad_input(), w = sample.grad_weight();
   with_each_isa([&] {
     INFO("image ", s.height, " x ", s.width, ", kernel ", s.kernel_height, " x ", s.kernel_width,
          ", stride ", s.stride, ", pad ", s.pad_top, ", channels ", s.channels, ", filters ",
-         s.filters, ", batch ", s.batch, ", m ", outputs);
-    const Results got = winograd(sample, outputs);
-    CHECK(relative_error(got.y, y) < bound(s, outputs));
-    CHECK(relative_error(got.x, x) < bound(s, outputs));
-    CHECK(relative_error(got.w, w) < bound(s, outputs));
+         s.filters, ", batch ", s.batch, ", m ", tiling.outputs);
+    const Results got = winograd(sample, tiling);
+    CHECK(relative_error(got.y, y) < bound(s, tiling.outputs));
+    CHECK(relative_error(got.x, x) < bound(s, tiling.outputs));
+    CHECK(relative_error(got.w, w) < bound(s, tiling.outputs));
   });
 }
 
@@ -69,33 +69,35 @@ TEST_CASE("Winograd convolution agrees with plain loops for every kernel, stride
     for (std::int64_t stride : {1, 2, 3})
       for (std::int64_t outputs : {1, 2, 3, 4, 5, 6})
         for (std::int64_t pad : {std::int64_t(0), kernel / 2})
-          check(Case(square(1, 9 + kernel % 4, 3, kernel, 5, stride, pad)), outputs);
+          check(Case(square(1, 9 + kernel % 4, 3, kernel, 5, stride, pad)), {outputs});
 }
 
 TEST_CASE("Winograd convolution agrees with plain loops for every tail of channels and filters") {
   for (std::int64_t channels : {1, 15, 17, 33, 70})
     for (std::int64_t filters : {1, 16, 31, 40, 67})
-      check(Case(square(1, 7, channels, 5, filters, 2)), 3);
+      check(Case(square(1, 7, channels, 5, filters, 2)), {3});
 }
 
 TEST_CASE("Winograd convolution agrees with plain loops where it works in several blocks") {
-  check(Case(square(2, 5, 40, 3, 1300, 1)), 3); // blocks of 16 channels
-  check(Case(square(90, 18, 18, 3, 6, 1)), 4);  // blocks of images
-  check(Case(square(70, 9, 36, 5, 40, 2)), 3);
+  const WinogradTiling small{.outputs = 3, .block_bytes = 1, .block_tiles = 9};
+  check(Case(square(2, 5, 40, 3, 30, 1)), small);
+  check(Case(square(7, 9, 36, 5, 40, 2)), small);
+  check(Case(square(5, 8, 17, 3, 6, 2, 1)), small);
+  check(Case(square(40, 18, 18, 3, 6, 1)), {4}); // 640 tiles
 }
 
 TEST_CASE("Winograd convolution takes oblong images, kernels and uneven padding") {
-  check(Case({2, 13, 9, 5, 5, 3, 7, 2, 2, 1, 6, 5}), 3);
-  check(Case({2, 6, 17, 4, 1, 9, 9, 1, 0, 4, 6, 17}), 4);
-  check(Case({1, 7, 7, 3, 9, 2, 6, 3, 5, 0, 3, 2}), 2);
-  check(Case({2, 3, 3, 3, 2, 2, 4, 5, 0, 0, 1, 1}), 6);
+  check(Case({2, 13, 9, 5, 5, 3, 7, 2, 2, 1, 6, 5}), {3});
+  check(Case({2, 6, 17, 4, 1, 9, 9, 1, 0, 4, 6, 17}), {4});
+  check(Case({1, 7, 7, 3, 9, 2, 6, 3, 5, 0, 3, 2}), {2});
+  check(Case({2, 3, 3, 3, 2, 2, 4, 5, 0, 0, 1, 1}), {6});
 }
 
 TEST_CASE("Winograd convolution applies scale, bias and activation, and adds to gradients") {
   const Case sample(square(2, 10, 6, 5, 21, 2));
   with_each_isa([&] {
-    const Results plain = winograd(sample, 3);
-    const Results changed = winograd(sample, 3, real(-0.5), true, Activation::relu, &plain);
+    const Results plain = winograd(sample, {3});
+    const Results changed = winograd(sample, {3}, real(-0.5), true, Activation::relu, &plain);
     std::vector<double> y = sample.forward(), x = sample.grad_input(), w = sample.grad_weight();
     for (std::size_t i = 0; i < y.size(); ++i)
       y[i] = std::max(0.0, -0.5 * y[i] + sample.bias[i % sample.bias.size()]);
@@ -115,10 +117,10 @@ TEST_CASE("Winograd convolution has the same bits on any number of threads") {
   with_each_isa([&] {
     for (std::int64_t outputs : {3, 6}) {
       set_threads(1);
-      const Results one = winograd(sample, outputs);
+      const Results one = winograd(sample, {outputs});
       for (int count : {2, 3, 7}) {
         set_threads(count);
-        const Results more = winograd(sample, outputs);
+        const Results more = winograd(sample, {outputs});
         CHECK(same_bits(one.y, more.y));
         CHECK(same_bits(one.x, more.x));
         CHECK(same_bits(one.w, more.w));
@@ -132,7 +134,7 @@ TEST_CASE("Winograd convolution keeps a NaN, and wherever it spreads stays in it
   with_each_isa([] {
     Case sample(square(2, 9, 4, 5, 18, 1));
     sample.x[sample.x.size() / 4] = std::numeric_limits<real>::quiet_NaN();
-    const Results got = winograd(sample, 3, 1, true, Activation::relu);
+    const Results got = winograd(sample, {3}, 1, true, Activation::relu);
     const std::vector<double> want = sample.forward();
     for (std::size_t i = 0; i < want.size(); ++i) {
       if (std::isnan(want[i]))
@@ -145,12 +147,12 @@ TEST_CASE("Winograd convolution keeps a NaN, and wherever it spreads stays in it
 
 TEST_CASE("Winograd convolution is chosen for the primary capsules and not for small work") {
   const ConvolutionShape primary = square(128, 20, 256, 9, 256, 2);
-  CHECK(winograd_suits(primary, 3));
-  CHECK(winograd_suits(primary, 6));
-  CHECK_FALSE(winograd_suits(square(1, 20, 256, 9, 256, 2), 6));
-  CHECK_FALSE(winograd_suits(square(128, 28, 1, 9, 256, 1), 3));
-  CHECK_FALSE(winograd_suits(square(128, 20, 256, 1, 256, 1), 3));
-  CHECK_FALSE(winograd_suits(square(128, 20, 256, 2, 256, 2), 3));
+  CHECK(winograd_suits(primary, {3}));
+  CHECK(winograd_suits(primary, {6}));
+  CHECK_FALSE(winograd_suits(square(1, 20, 256, 9, 256, 2), {6}));
+  CHECK_FALSE(winograd_suits(square(128, 28, 1, 9, 256, 1), {3}));
+  CHECK_FALSE(winograd_suits(square(128, 20, 256, 1, 256, 1), {3}));
+  CHECK_FALSE(winograd_suits(square(128, 20, 256, 2, 256, 2), {3}));
   CHECK_FALSE(winograd_possible(square(1, 40, 8, 13, 8, 1)));
   CHECK(winograd_possible(square(1, 40, 8, 12, 8, 1)));
 }

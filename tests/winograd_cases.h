@@ -76,7 +76,7 @@ struct Results {
 };
 
 /// All three passes. Where `before` is given, the gradients are added to it.
-inline Results winograd(const Case& sample, std::int64_t outputs, real scale = 1,
+inline Results winograd(const Case& sample, const WinogradTiling& tiling, real scale = 1,
                         bool with_bias = false, Activation activation = Activation::none,
                         const Results* before = nullptr) {
   static Arena arena;
@@ -90,11 +90,11 @@ inline Results winograd(const Case& sample, std::int64_t outputs, real scale = 1
     got.w = before->w;
   }
   const ConvolutionShape& shape = sample.shape;
-  winograd_forward(shape, outputs, sample.x.data(), sample.w.data(), scale,
+  winograd_forward(shape, tiling, sample.x.data(), sample.w.data(), scale,
                    with_bias ? sample.bias.data() : nullptr, activation, got.y.data(), arena);
-  winograd_grad_input(shape, outputs, sample.y.data(), sample.w.data(), scale, got.x.data(),
+  winograd_grad_input(shape, tiling, sample.y.data(), sample.w.data(), scale, got.x.data(),
                       before != nullptr, arena);
-  winograd_grad_weight(shape, outputs, sample.x.data(), sample.y.data(), scale, got.w.data(),
+  winograd_grad_weight(shape, tiling, sample.x.data(), sample.y.data(), scale, got.w.data(),
                        before != nullptr, arena);
   arena.reset();
   return got;

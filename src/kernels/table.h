@@ -135,8 +135,8 @@ struct GemmKernels {
 /// The most inputs or outputs that a transform has along one axis.
 inline constexpr std::int64_t winograd_limit = 12;
 
-/// A matrix applied along one axis of a small image whose pixels are runs of channels: for i < outs,
-/// b < columns and c < width,
+/// A matrix applied along one axis of a small image whose pixels are runs of channels: for i <
+/// outs, b < columns and c < width,
 ///   out(i, b, c) (+)= sum over a < ins of matrix[a * matrix_stride + i] in(a, b, c),
 /// then the bias and the activation; in(a, b, c) = in[a * in_row + b * in_column + c], and so out.
 struct WinogradPass {
@@ -150,6 +150,10 @@ struct WinogradPass {
   bool accumulate;
   const real* bias; // (width), or null
   Activation activation;
+  /// The result will not be read soon, and may go to memory past the caches. Then out lies on a
+  /// cache line, out_row and out_column are multiples of one, and nothing is accumulated, biased or
+  /// activated.
+  bool stream;
 };
 
 struct WinogradKernels {
@@ -201,10 +205,10 @@ struct RoutingKernels {
                    const real* children, const real* weights, const real* preference,
                    const real* grad_sums, real* grad_preference, real* scratch);
   /// `count` children, at most `block`, of every tile: with
-  /// g_ij = sum over t of c^t_ij gs^t_j + p^t_ij V^(t-1)_j, writes sum_j W_ij^T g_ij to grad_children
-  /// (count, D, images) where it is not null, and adds g_ij u_i^T, summed over all images, to
-  /// grad_weights (count, J, E, D) where it is not null. children (count, D, images). The tiles of
-  /// children and grad_children are stride and grad_stride elements apart.
+  /// g_ij = sum over t of c^t_ij gs^t_j + p^t_ij V^(t-1)_j, writes sum_j W_ij^T g_ij to
+  /// grad_children (count, D, images) where it is not null, and adds g_ij u_i^T, summed over all
+  /// images, to grad_weights (count, J, E, D) where it is not null. children (count, D, images).
+  /// The tiles of children and grad_children are stride and grad_stride elements apart.
   void (*gradients)(const RoutingShape& shape, std::int64_t count, std::int64_t tiles,
                     const real* children, std::int64_t stride, const real* weights,
                     const RoutingHistory& history, real* grad_children, std::int64_t grad_stride,

@@ -1,6 +1,7 @@
 #include "kernels/winograd.h"
 
 #include "core/parallel.h"
+#include "kernels/winograd_product.h"
 #include "kernels/winograd_transforms.h"
 
 #include <algorithm>
@@ -9,8 +10,10 @@ namespace mereo {
 
 namespace {
 
-/// Inner elements of a product at a time: so many rows of a panel of the right factor stay in L1.
-constexpr std::int64_t product_depth = 256;
+/// Images that a task transforms, one fetched ahead of the other.
+constexpr std::int64_t images_grain = 2;
+/// Rows of a product that are a task; b is read again for each.
+constexpr std::int64_t product_rows = 512;
 /// Channels, or filters, of the weights that a task transforms.
 constexpr std::int64_t weights_grain = 8;
 
@@ -18,51 +21,11 @@ std::int64_t ceiling(std::int64_t x, std::int64_t divisor) {
   return (x + divisor - 1) / divisor;
 }
 
-/// c (+)= a b for one frequency; a transposed lies as (depth, rows).
-struct Product {
-  std::int64_t rows, columns, depth;
-  const real* a;
-  std::int64_t a_row, a_depth;
-  const real* b; // in panels of tile_columns
-  std::int64_t b_panel;
-  real* c;
-  std::int64_t c_row;
-  bool accumulate;
-};
-
-/// Panels [begin, end) of the result, in register tiles as equal as can be.
-void multiply(const GemmKernels& kernels, const Product& product, Span panels) {
-  const std::int64_t width = kernels.tile_columns;
-  const std::int64_t parts = ceiling(product.rows, kernels.tile_rows);
-  real* rows[max_tile_rows];
-  GemmTile tile{};
-  tile.row_stride = product.a_row;
-  tile.depth_stride = product.a_depth;
-  tile.b_stride = width;
-  tile.c = rows;
-  tile.scale = 1;
-  tile.activation = Activation::none;
-  for (std::int64_t d = 0; d < product.depth; d += product_depth)
-    for (std::int64_t p = panels.begin; p < panels.end; ++p)
-      for (std::int64_t part = 0; part < parts; ++part) {
-        const Span range{part * product.rows / parts, (part + 1) * product.rows / parts};
-        tile.depth = std::min(product_depth, product.depth - d);
-        tile.a = product.a + range.begin * product.a_row + d * product.a_depth;
-        tile.b = product.b + p * product.b_panel + d * width;
-        tile.rows = range.size();
-        tile.columns = std::min(width, product.columns - p * width);
-        tile.accumulate = product.accumulate || d > 0;
-        for (std::int64_t r = 0; r < tile.rows; ++r)
-          rows[r] = product.c + (range.begin + r) * product.c_row + p * width;
-        kernels.tile(tile);
-      }
-}
-
 /// What the three passes share: the plan, the kernels, and scratch memory for every thread.
 class Worker {
 public:
-  Worker(const ConvolutionShape& shape, std::int64_t outputs, Arena& scratch)
-      : plan(shape, outputs), kernels(mereo::kernels()), scope_(scratch), arena_(scratch),
+  Worker(const ConvolutionShape& shape, const WinogradTiling& tiling, Arena& scratch)
+      : plan(shape, tiling), kernels(mereo::kernels()), scope_(scratch), arena_(scratch),
         memory_(array(plan.transform_scratch() * threads())) {}
 
   real* array(std::int64_t elements) { return arena_.allocate_array<real>(std::size_t(elements)); }
@@ -87,6 +50,14 @@ public:
     });
   }
 
+  /// body(transforms, some) for pieces of the images.
+  template <class Body> void transform_images(Span images, const Body& body) const {
+    const Chunks chunks{images.size(), images_grain};
+    transform(chunks.count(), [&](WinogradTransforms& transforms, std::int64_t i) {
+      body(transforms, Span{images.begin + chunks.begin(i), images.begin + chunks.end(i)});
+    });
+  }
+
   /// body(transforms, phase, begin, end) for all phases and pieces of [0, size).
   template <class Body>
   void transform_weights(std::int64_t size, std::int64_t grain, const Body& body) const {
@@ -97,17 +68,18 @@ public:
     });
   }
 
-  /// c (+)= a b for all frequencies, given the product of the first.
-  void multiply(const Product& first, std::int64_t a, std::int64_t b, std::int64_t c) const {
-    const std::int64_t panels = ceiling(first.columns, kernels.gemm.tile_columns);
-    const Chunks chunks{panels, std::max<std::int64_t>(1, ceiling(panels, 2))};
+  /// c (+)= a b for all frequencies, given the product of the first and the distances to the next.
+  void multiply(const WinogradProduct& first, std::int64_t a, std::int64_t b,
+                std::int64_t c) const {
+    const std::int64_t parts = ceiling(first.rows, product_rows);
+    const Chunks chunks{first.rows, ceiling(first.rows, parts)};
     parallel_for(plan.frequencies * chunks.count(), [&](std::int64_t i) {
       const std::int64_t frequency = i / chunks.count(), chunk = i % chunks.count();
-      Product product = first;
+      WinogradProduct product = first;
       product.a += frequency * a;
       product.b += frequency * b;
       product.c += frequency * c;
-      mereo::multiply(kernels.gemm, product, {chunks.begin(chunk), chunks.end(chunk)});
+      mereo::multiply(kernels.gemm, product, chunks.begin(chunk), chunks.end(chunk));
     });
   }
 
@@ -130,10 +102,10 @@ bool winograd_possible(const ConvolutionShape& shape) {
   return std::max(shape.kernel_height, shape.kernel_width) <= winograd_limit * shape.stride;
 }
 
-bool winograd_suits(const ConvolutionShape& shape, std::int64_t outputs) {
+bool winograd_suits(const ConvolutionShape& shape, const WinogradTiling& tiling) {
   if (!winograd_possible(shape))
     return false;
-  const WinogradPlan plan(shape, outputs);
+  const WinogradPlan plan(shape, tiling);
   const double inner = double(plan.phases * shape.channels);
   const double tiles = double(shape.batch * plan.tiles);
   const double direct = double(shape.batch * shape.out_height * shape.out_width) *
@@ -148,10 +120,10 @@ bool winograd_suits(const ConvolutionShape& shape, std::int64_t outputs) {
   return products + price * moved < direct;
 }
 
-void winograd_forward(const ConvolutionShape& shape, std::int64_t outputs, const real* x,
+void winograd_forward(const ConvolutionShape& shape, const WinogradTiling& tiling, const real* x,
                       const real* w, real scale, const real* bias, Activation activation, real* y,
                       Arena& scratch) {
-  Worker worker(shape, outputs, scratch);
+  Worker worker(shape, tiling, scratch);
   const WinogradPlan& plan = worker.plan;
   const Chunks blocks{shape.channels, plan.channel_block};
   const std::int64_t inner = plan.phases * plan.channel_block;
@@ -169,10 +141,11 @@ void winograd_forward(const ConvolutionShape& shape, std::int64_t outputs, const
         });
     for (std::int64_t first = 0; first < shape.batch; first += plan.image_block) {
       const std::int64_t count = std::min(plan.image_block, shape.batch - first);
-      worker.transform(count, [&](WinogradTransforms& transforms, std::int64_t i) {
-        transforms.input(x, first + i, channels, i * plan.tiles, u);
-      });
-      Product product{};
+      worker.transform_images({first, first + count},
+                              [&](WinogradTransforms& transforms, Span some) {
+                                transforms.input(x, some, first, channels, u);
+                              });
+      WinogradProduct product{};
       product.rows = count * plan.tiles;
       product.columns = shape.filters;
       product.depth = plan.phases * channels.size();
@@ -192,9 +165,10 @@ void winograd_forward(const ConvolutionShape& shape, std::int64_t outputs, const
   });
 }
 
-void winograd_grad_input(const ConvolutionShape& shape, std::int64_t outputs, const real* grad_y,
-                         const real* w, real scale, real* grad_x, bool accumulate, Arena& scratch) {
-  Worker worker(shape, outputs, scratch);
+void winograd_grad_input(const ConvolutionShape& shape, const WinogradTiling& tiling,
+                         const real* grad_y, const real* w, real scale, real* grad_x,
+                         bool accumulate, Arena& scratch) {
+  Worker worker(shape, tiling, scratch);
   const WinogradPlan& plan = worker.plan;
   const Chunks blocks{shape.channels, plan.channel_block};
   const std::int64_t inner = plan.phases * plan.channel_block;
@@ -214,7 +188,7 @@ void winograd_grad_input(const ConvolutionShape& shape, std::int64_t outputs, co
                              });
     for (std::int64_t first = 0; first < shape.batch; first += plan.image_block) {
       const std::int64_t count = std::min(plan.image_block, shape.batch - first);
-      Product product{};
+      WinogradProduct product{};
       product.rows = count * plan.tiles;
       product.columns = plan.phases * channels.size();
       product.depth = shape.filters;
@@ -226,18 +200,18 @@ void winograd_grad_input(const ConvolutionShape& shape, std::int64_t outputs, co
       product.c = u.data;
       product.c_row = u.layout.stride;
       worker.multiply(product, m.layout.frequency, v.layout.frequency, u.layout.frequency);
-      worker.transform(count, [&](WinogradTransforms& transforms, std::int64_t i) {
-        transforms.grad_input(readable(u), i * plan.tiles, first + i, channels, scale, accumulate,
-                              grad_x);
-      });
+      worker.transform_images(
+          {first, first + count}, [&](WinogradTransforms& transforms, Span some) {
+            transforms.grad_input(readable(u), some, first, channels, scale, accumulate, grad_x);
+          });
     }
   }
 }
 
-void winograd_grad_weight(const ConvolutionShape& shape, std::int64_t outputs, const real* x,
-                          const real* grad_y, real scale, real* grad_w, bool accumulate,
-                          Arena& scratch) {
-  Worker worker(shape, outputs, scratch);
+void winograd_grad_weight(const ConvolutionShape& shape, const WinogradTiling& tiling,
+                          const real* x, const real* grad_y, real scale, real* grad_w,
+                          bool accumulate, Arena& scratch) {
+  Worker worker(shape, tiling, scratch);
   const WinogradPlan& plan = worker.plan;
   const Chunks blocks{shape.channels, plan.channel_block};
   const std::int64_t inner = plan.phases * plan.channel_block;
@@ -252,10 +226,11 @@ void winograd_grad_weight(const ConvolutionShape& shape, std::int64_t outputs, c
     const Span channels{blocks.begin(block), blocks.end(block)};
     for (std::int64_t first = 0; first < shape.batch; first += plan.image_block) {
       const std::int64_t count = std::min(plan.image_block, shape.batch - first);
-      worker.transform(count, [&](WinogradTransforms& transforms, std::int64_t i) {
-        transforms.input(x, first + i, channels, i * plan.tiles, u);
-      });
-      Product product{};
+      worker.transform_images({first, first + count},
+                              [&](WinogradTransforms& transforms, Span some) {
+                                transforms.input(x, some, first, channels, u);
+                              });
+      WinogradProduct product{};
       product.rows = plan.phases * channels.size();
       product.columns = shape.filters;
       product.depth = count * plan.tiles;

@@ -7,36 +7,44 @@
 //   Y = A^T [ sum over phases and channels of (G w G^T) . (B^T x B) ] A.
 // Because the last transform is linear, phases add before it like channels, and for each of the
 // (m + r - 1)^2 frequencies what remains is one matrix product with the inner dimension s^2 C. The
-// gradients are its transposes. The price is rounding: see below.
+// gradients are its transposes. The price is rounding: see WinogradTiling.
 #pragma once
 
 #include "kernels/convolution.h"
 
 namespace mereo {
 
-/// `outputs` in all of the following is the most outputs m of a tile along each axis; the tiles are
-/// smaller where that covers the image as well, or where m + r - 1 would exceed winograd_limit.
-/// Relative errors (in the norm, for five taps, sums of a thousand terms, in single precision):
-/// m = 3 about 5e-6, m = 6 about 3e-4; direct convolution has 5e-7.
+struct WinogradTiling {
+  /// The most outputs m of a tile along each axis. Tiles are smaller where that covers the image as
+  /// well, or where m + r - 1 would exceed winograd_limit. Relative errors in single precision (in
+  /// the norm, for five taps and sums of a thousand terms): m = 3 about 5e-6, m = 6 about 3e-4; the
+  /// direct convolution has 5e-7.
+  std::int64_t outputs;
+  /// What is transformed at a time: blocks of channels of at most so many bytes, and images of at
+  /// most so many tiles.
+  std::int64_t block_bytes = std::int64_t(80) << 20;
+  std::int64_t block_tiles = 512;
+};
 
 /// Whether it can be done: the taps of a phase are at most winograd_limit.
 bool winograd_possible(const ConvolutionShape& shape);
 
 /// Whether it can be expected to be faster than the direct convolution.
-bool winograd_suits(const ConvolutionShape& shape, std::int64_t outputs);
+bool winograd_suits(const ConvolutionShape& shape, const WinogradTiling& tiling);
 
 /// y = activation(scale * conv(x, w) + bias); bias (N) may be null.
-void winograd_forward(const ConvolutionShape& shape, std::int64_t outputs, const real* x,
+void winograd_forward(const ConvolutionShape& shape, const WinogradTiling& tiling, const real* x,
                       const real* w, real scale, const real* bias, Activation activation, real* y,
                       Arena& scratch);
 
 /// grad_x (+)= scale * the adjoint in x.
-void winograd_grad_input(const ConvolutionShape& shape, std::int64_t outputs, const real* grad_y,
-                         const real* w, real scale, real* grad_x, bool accumulate, Arena& scratch);
+void winograd_grad_input(const ConvolutionShape& shape, const WinogradTiling& tiling,
+                         const real* grad_y, const real* w, real scale, real* grad_x,
+                         bool accumulate, Arena& scratch);
 
 /// grad_w (+)= scale * the adjoint in w.
-void winograd_grad_weight(const ConvolutionShape& shape, std::int64_t outputs, const real* x,
-                          const real* grad_y, real scale, real* grad_w, bool accumulate,
-                          Arena& scratch);
+void winograd_grad_weight(const ConvolutionShape& shape, const WinogradTiling& tiling,
+                          const real* x, const real* grad_y, real scale, real* grad_w,
+                          bool accumulate, Arena& scratch);
 
 } // namespace mereo

@@ -64,6 +64,14 @@ MEREO_VERB void combine(const WinogradPass& pass, std::int64_t first, std::int64
     matrix += pass.matrix_stride;
   }
 
+  if (pass.stream && count == Registers * lanes) {
+#pragma GCC unroll 16
+    for (int i = 0; i < Outs; ++i)
+#pragma GCC unroll 2
+      for (int k = 0; k < Registers; ++k)
+        stream(out + i * pass.out_row + k * lanes, sums[i][k]);
+    return;
+  }
 #pragma GCC unroll 16
   for (int i = 0; i < Outs; ++i)
 #pragma GCC unroll 2
@@ -106,6 +114,8 @@ void pass(const WinogradPass& pass) {
     choose(pass, first, outs, std::make_integer_sequence<int, most_outs>());
     first += outs;
   }
+  if (pass.stream)
+    finish_streams();
 }
 
 } // namespace

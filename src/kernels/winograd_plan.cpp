@@ -6,11 +6,6 @@ namespace mereo {
 
 namespace {
 
-// Of a last-level cache that two cores share, the transformed weights of a block of channels take
-// half, so that they can be read again for every block of images; the images' share is small enough
-// to be still near when the products read it.
-constexpr std::int64_t weights_bytes = 16 << 20;
-constexpr std::int64_t images_bytes = 4 << 20;
 constexpr std::int64_t channel_unit = 16;
 
 std::int64_t ceiling(std::int64_t x, std::int64_t divisor) {
@@ -41,6 +36,13 @@ std::int64_t odd_lines(std::int64_t elements) {
   return (ceiling(elements, line) | 1) * line;
 }
 
+FrequencyLayout complete(FrequencyLayout layout, std::int64_t frequencies) {
+  constexpr std::int64_t second_level_bytes = 1 << 20;
+  layout.elements = frequencies * layout.frequency;
+  layout.large = layout.elements * std::int64_t(sizeof(real)) > second_level_bytes;
+  return layout;
+}
+
 } // namespace
 
 WinogradAxis::WinogradAxis(std::int64_t size, std::int64_t out, std::int64_t kernel,
@@ -66,26 +68,29 @@ FrequencyLayout FrequencyLayout::rows(std::int64_t frequencies, std::int64_t row
                                       std::int64_t columns) {
   const std::int64_t stride = odd_lines(columns);
   const std::int64_t frequency = odd_lines(rows * stride);
-  return {frequency, stride, stride, 0, frequencies * frequency};
+  return complete({frequency, stride, stride, 0, 0, false}, frequencies);
 }
 
 FrequencyLayout FrequencyLayout::panels(std::int64_t frequencies, std::int64_t rows,
                                         std::int64_t columns, std::int64_t width) {
   const std::int64_t panel = rows * width;
   const std::int64_t frequency = odd_lines(ceiling(columns, width) * panel);
-  return {frequency, width, width, panel, frequencies * frequency};
+  return complete({frequency, width, width, panel, 0, false}, frequencies);
 }
 
-WinogradPlan::WinogradPlan(const ConvolutionShape& shape, std::int64_t outputs)
+WinogradPlan::WinogradPlan(const ConvolutionShape& shape, const WinogradTiling& tiling)
     : shape(shape), vertical(shape.height, shape.out_height, shape.kernel_height, shape.stride,
-                             shape.pad_top, outputs),
+                             shape.pad_top, tiling.outputs),
       horizontal(shape.width, shape.out_width, shape.kernel_width, shape.stride, shape.pad_left,
-                 outputs),
+                 tiling.outputs),
       frequencies(vertical.matrices.size * horizontal.matrices.size),
       phases(vertical.phases * horizontal.phases), tiles(vertical.tiles * horizontal.tiles) {
-  const std::int64_t bytes = frequencies * phases * std::int64_t(sizeof(float));
-  channel_block = even_block(shape.channels, weights_bytes / (bytes * shape.filters), channel_unit);
-  image_block = even_block(shape.batch, images_bytes / (bytes * channel_block * tiles), 1);
+  // Transformed images and weights go to memory and come back once. The larger the block of
+  // channels the better: the products are read and added to once for each.
+  image_block = even_block(shape.batch, tiling.block_tiles / tiles, 1);
+  const std::int64_t channel_bytes =
+      frequencies * phases * (image_block * tiles + shape.filters) * std::int64_t(sizeof(float));
+  channel_block = even_block(shape.channels, tiling.block_bytes / channel_bytes, channel_unit);
 }
 
 std::int64_t WinogradPlan::transform_scratch() const {

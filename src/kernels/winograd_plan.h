@@ -1,8 +1,10 @@
 // How a convolution is cut into tiles, phases, frequencies and blocks of memory.
 #pragma once
 
-#include "kernels/convolution.h"
+#include "kernels/winograd.h"
 #include "kernels/winograd_matrices.h"
+
+#include <algorithm>
 
 namespace mereo {
 
@@ -39,6 +41,7 @@ struct FrequencyLayout {
   std::int64_t frequency; // elements from one frequency to the next
   std::int64_t stride, width, panel;
   std::int64_t elements; // of all frequencies
+  bool large;            // more than a second-level cache holds
 
   /// Row after row, to be read as the left factor of a product or written as its result.
   static FrequencyLayout rows(std::int64_t frequencies, std::int64_t rows, std::int64_t columns);
@@ -49,6 +52,10 @@ struct FrequencyLayout {
   std::int64_t at(std::int64_t row, std::int64_t column) const {
     return row * stride + column / width * panel + column % width;
   }
+  /// Whether that is on a boundary of registers.
+  bool aligned(std::int64_t row, std::int64_t column) const {
+    return at(row, column) % std::min<std::int64_t>(width, 16) == 0;
+  }
 };
 
 struct WinogradPlan {
@@ -58,8 +65,10 @@ struct WinogradPlan {
   std::int64_t channel_block;              // channels at a time
   std::int64_t image_block;                // images at a time
 
-  WinogradPlan(const ConvolutionShape& shape, std::int64_t outputs);
+  WinogradPlan(const ConvolutionShape& shape, const WinogradTiling& tiling);
 
+  /// Elements of an image x.
+  std::int64_t image_elements() const { return shape.height * shape.width * shape.channels; }
   /// Elements of scratch memory that a thread needs within the transforms.
   std::int64_t transform_scratch() const;
 };

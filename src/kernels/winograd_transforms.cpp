@@ -64,6 +64,7 @@ void WinogradTransforms::second(const Side& columns, std::int64_t rows, Grid<rea
   pass.accumulate = ending.accumulate;
   pass.bias = ending.bias;
   pass.activation = ending.activation;
+  pass.stream = ending.stream;
   kernels_.winograd.pass(pass);
 }
 
@@ -73,7 +74,8 @@ void WinogradTransforms::second(const Side& columns, std::int64_t rows,
   for (std::int64_t begin = 0, end; begin < width; begin = end) {
     const std::int64_t room = out.layout.width - (column + begin) % out.layout.width;
     end = std::min(width, begin + room);
-    second(columns, rows, grid(out, row, column + begin), begin, end, width, {});
+    second(columns, rows, grid(out, row, column + begin), begin, end, width,
+           {.stream = out.layout.large && out.layout.aligned(row, column + begin)});
   }
 }
 
@@ -86,61 +88,79 @@ WinogradTransforms::Grid<T> WinogradTransforms::grid(const Frequencies<T>& f, st
 
 // ---- images -------------------------------------------------------------------------------------
 
-void WinogradTransforms::input(const real* x, std::int64_t image, Span channels, std::int64_t row,
-                               const Frequencies<real>& u) {
-  const ConvolutionShape& shape = plan_.shape;
+WinogradTransforms::Window WinogradTransforms::window(std::int64_t index) const {
   const WinogradAxis &v = plan_.vertical, &h = plan_.horizontal;
-  const std::int64_t pixel = shape.channels, line = shape.width * pixel;
-  for (std::int64_t t = 0; t < plan_.tiles; ++t)
-    for (std::int64_t p = 0; p < plan_.phases; ++p) {
-      const std::int64_t y_tile = t / h.tiles, x_tile = t % h.tiles;
-      const Span rows = v.inputs(y_tile, phase(p).vertical);
-      const Span columns = h.inputs(x_tile, phase(p).horizontal);
-      const std::int64_t top = v.origin(y_tile, phase(p).vertical) + v.stride * rows.begin;
-      const std::int64_t left = h.origin(x_tile, phase(p).horizontal) + h.stride * columns.begin;
-      const bool empty = rows.size() == 0 || columns.size() == 0;
-      const real* corner =
-          empty ? x : x + image * shape.height * line + top * line + left * pixel + channels.begin;
-      const Side from_left{v.matrices.b[rows.begin], v.matrices.size, rows.size()};
-      const Side from_right{h.matrices.b[columns.begin], h.matrices.size, columns.size()};
-      pieces(channels.size(), transform_width, [&](std::int64_t c, std::int64_t width) {
-        first(from_left, columns.size(), {corner + c, v.stride * line, h.stride * pixel}, width);
-        second(from_right, v.matrices.size, u, row + t, p * channels.size() + c, width);
-      });
-    }
+  const std::int64_t tile = index / plan_.phases;
+  const auto [y, x] = phase(index % plan_.phases);
+  const Span rows = v.inputs(tile / h.tiles, y), columns = h.inputs(tile % h.tiles, x);
+  const std::int64_t top = v.origin(tile / h.tiles, y) + v.stride * rows.begin;
+  const std::int64_t left = h.origin(tile % h.tiles, x) + h.stride * columns.begin;
+  const bool empty = rows.size() == 0 || columns.size() == 0;
+  return {rows, columns, empty ? 0 : (top * plan_.shape.width + left) * plan_.shape.channels};
 }
 
-void WinogradTransforms::grad_input(const Frequencies<const real>& u, std::int64_t row,
-                                    std::int64_t image, Span channels, real scale, bool accumulate,
-                                    real* x) {
-  const ConvolutionShape& shape = plan_.shape;
-  const WinogradAxis &v = plan_.vertical, &h = plan_.horizontal;
-  const std::int64_t pixel = shape.channels, line = shape.width * pixel;
-  real* target = x + image * shape.height * line + channels.begin;
-  if (!accumulate)
-    for (std::int64_t i = 0; i < shape.height * shape.width; ++i)
-      std::fill_n(target + i * pixel, channels.size(), real(0));
+void WinogradTransforms::fetch(Grid<const real> grid, std::int64_t rows, std::int64_t columns,
+                               std::int64_t width) const {
+  constexpr std::int64_t line = 64 / std::int64_t(sizeof(real));
+  for (std::int64_t a = 0; a < rows; ++a)
+    for (std::int64_t b = 0; b < columns; ++b)
+      for (std::int64_t c = 0; c < width; c += line)
+        __builtin_prefetch(grid.data + a * grid.row + b * grid.column + c, 0, 2);
+}
 
-  const Scaled scaled(h.matrices.bt, scale);
-  for (std::int64_t t = 0; t < plan_.tiles; ++t)
-    for (std::int64_t p = 0; p < plan_.phases; ++p) {
-      const std::int64_t y_tile = t / h.tiles, x_tile = t % h.tiles;
-      const Span rows = v.inputs(y_tile, phase(p).vertical);
-      const Span columns = h.inputs(x_tile, phase(p).horizontal);
-      if (rows.size() == 0 || columns.size() == 0)
-        continue;
-      const std::int64_t top = v.origin(y_tile, phase(p).vertical) + v.stride * rows.begin;
-      const std::int64_t left = h.origin(x_tile, phase(p).horizontal) + h.stride * columns.begin;
-      real* corner = target + top * line + left * pixel;
-      const Side from_left{v.matrices.bt[0] + rows.begin, rows.size(), v.matrices.size};
-      const Side from_right{scaled.values[0] + columns.begin, columns.size(), h.matrices.size};
-      pieces(channels.size(), transform_width, [&](std::int64_t c, std::int64_t width) {
-        const Grid<const real> source = grid(u, row + t, p * channels.size() + c);
-        first(from_left, h.matrices.size, source, width);
-        second(from_right, rows.size(), {corner + c, v.stride * line, h.stride * pixel}, 0, width,
-               width, {.accumulate = true});
-      });
-    }
+void WinogradTransforms::input(const real* x, Span images, std::int64_t first_image, Span channels,
+                               const Frequencies<real>& u) {
+  const WinogradMatrices &left = plan_.vertical.matrices, &right = plan_.horizontal.matrices;
+  const std::int64_t column = plan_.shape.stride * plan_.shape.channels;
+  const std::int64_t row = column * plan_.shape.width;
+  const std::int64_t windows = plan_.tiles * plan_.phases, size = plan_.image_elements();
+  for (std::int64_t i = images.begin * windows; i < images.end * windows; ++i) {
+    const std::int64_t image = i / windows, index = i % windows;
+    const Window here = window(index), next = window((i + 1) % windows);
+    const Side from_left{left.b[here.rows.begin], left.size, here.rows.size()};
+    const Side from_right{right.b[here.columns.begin], right.size, here.columns.size()};
+    const real* source = x + image * size + here.offset + channels.begin;
+    const real* coming = x + (i + 1) / windows * size + next.offset + channels.begin;
+    const std::int64_t to_row = (image - first_image) * plan_.tiles + index / plan_.phases;
+    const std::int64_t to_column = index % plan_.phases * channels.size();
+    pieces(channels.size(), transform_width, [&](std::int64_t c, std::int64_t width) {
+      if (i + 1 < images.end * windows)
+        fetch({coming + c, row, column}, next.rows.size(), next.columns.size(), width);
+      first(from_left, here.columns.size(), {source + c, row, column}, width);
+      second(from_right, left.size, u, to_row, to_column + c, width);
+    });
+  }
+}
+
+void WinogradTransforms::grad_input(const Frequencies<const real>& u, Span images,
+                                    std::int64_t first_image, Span channels, real scale,
+                                    bool accumulate, real* x) {
+  const WinogradMatrices &left = plan_.vertical.matrices, &right = plan_.horizontal.matrices;
+  const std::int64_t column = plan_.shape.stride * plan_.shape.channels;
+  const std::int64_t row = column * plan_.shape.width;
+  const std::int64_t windows = plan_.tiles * plan_.phases, size = plan_.image_elements();
+  const Scaled scaled(right.bt, scale);
+  for (std::int64_t i = images.begin * windows; i < images.end * windows; ++i) {
+    const std::int64_t image = i / windows, index = i % windows;
+    if (index == 0 && !accumulate)
+      for (std::int64_t e = 0; e < size; e += plan_.shape.channels)
+        std::fill_n(x + image * size + e + channels.begin, channels.size(), real(0));
+    const Window here = window(index);
+    const Side from_left{left.bt[0] + here.rows.begin, here.rows.size(), left.size};
+    const Side from_right{scaled.values[0] + here.columns.begin, here.columns.size(), right.size};
+    real* target = x + image * size + here.offset + channels.begin;
+    const auto source = [&](std::int64_t number, std::int64_t c) {
+      return grid(u, number / plan_.phases - first_image * plan_.tiles,
+                  number % plan_.phases * channels.size() + c);
+    };
+    pieces(channels.size(), transform_width, [&](std::int64_t c, std::int64_t width) {
+      if (i + 1 < images.end * windows)
+        fetch(source(i + 1, c), left.size, right.size, width);
+      first(from_left, right.size, source(i, c), width);
+      second(from_right, here.rows.size(), {target + c, row, column}, 0, width, width,
+             {.accumulate = true});
+    });
+  }
 }
 
 void WinogradTransforms::output(const Frequencies<const real>& m, std::int64_t image, real scale,

@@ -20,12 +20,12 @@ public:
       : plan_(plan), kernels_(kernels), middle_(scratch),
         taps_(scratch + plan.frequencies * transform_width) {}
 
-  /// B^T x B of an image, to the rows from `row` on.
-  void input(const real* x, std::int64_t image, Span channels, std::int64_t row,
+  /// B^T x B of images, to the rows from 0 on if `first` were the first of them.
+  void input(const real* x, Span images, std::int64_t first, Span channels,
              const Frequencies<real>& u);
   /// x (+)= scale B u B^T, its transpose.
-  void grad_input(const Frequencies<const real>& u, std::int64_t row, std::int64_t image,
-                  Span channels, real scale, bool accumulate, real* x);
+  void grad_input(const Frequencies<const real>& u, Span images, std::int64_t first, Span channels,
+                  real scale, bool accumulate, real* x);
 
   /// activation(scale A^T m A + bias) for an image, from the rows image * tiles on.
   void output(const Frequencies<const real>& m, std::int64_t image, real scale, const real* bias,
@@ -58,12 +58,24 @@ private:
     bool accumulate = false;
     const real* bias = nullptr;
     Activation activation = Activation::none;
+    bool stream = false;
   };
   struct Phase {
     std::int64_t vertical, horizontal;
   };
+  /// The pixels of an image that a tile sees in a phase: inputs `rows` x `columns` of the
+  /// transform, the first of them `offset` elements into the image.
+  struct Window {
+    Span rows, columns;
+    std::int64_t offset;
+  };
 
   Phase phase(std::int64_t index) const;
+  /// Number `index` in the order of tiles and, within a tile, phases.
+  Window window(std::int64_t index) const;
+  /// Asks for the cache lines of a grid.
+  void fetch(Grid<const real> grid, std::int64_t rows, std::int64_t columns,
+             std::int64_t width) const;
   /// Elements from one tap of a phase to the next.
   std::int64_t tap_row() const;
   std::int64_t tap_column() const;

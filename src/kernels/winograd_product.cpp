@@ -1,0 +1,114 @@
+#include "kernels/winograd_product.h"
+
+#include "kernels/read_ahead.h"
+
+#include <algorithm>
+
+namespace mereo {
+
+namespace {
+
+/// Inner elements at a time: so many rows of a panel of b stay in L1 while it meets the tiles of a
+/// block of rows.
+constexpr std::int64_t most_depth = 256;
+/// Register tiles in a block of rows, whose part of a and c stays in L2.
+constexpr std::int64_t block_tiles = 4;
+
+struct Span {
+  std::int64_t begin, end;
+  std::int64_t size() const { return end - begin; }
+  /// Part `index` of `parts` about equal ones.
+  Span part(std::int64_t index, std::int64_t parts) const {
+    return {begin + size() * index / parts, begin + size() * (index + 1) / parts};
+  }
+};
+
+std::int64_t ceiling(std::int64_t x, std::int64_t divisor) {
+  return (x + divisor - 1) / divisor;
+}
+
+/// Walks through the register tiles. All of a and b comes from the last-level cache or from memory,
+/// so each tile fetches a share of what the next ones need: of b while it is new, in the first
+/// block of rows, and else of the next rows of a.
+class Walk {
+public:
+  Walk(const GemmKernels& kernels, const WinogradProduct& product, Span rows)
+      : kernels_(kernels), product_(product), rows_(rows),
+        blocks_(ceiling(rows.size(), block_tiles * kernels.tile_rows)),
+        panels_(ceiling(product.columns, kernels.tile_columns)) {
+    tile_.row_stride = product.a_row;
+    tile_.depth_stride = product.a_depth;
+    tile_.b_stride = kernels.tile_columns;
+    tile_.c = c_;
+    tile_.scale = 1;
+    tile_.activation = Activation::none;
+  }
+
+  void run() {
+    for (std::int64_t block = 0; block < blocks_; ++block)
+      for (std::int64_t d = 0; d < product_.depth; d += most_depth)
+        for (std::int64_t panel = 0; panel < panels_; ++panel)
+          multiply(block, {d, std::min(product_.depth, d + most_depth)}, panel);
+  }
+
+private:
+  void multiply(std::int64_t block, Span depth, std::int64_t panel) {
+    const Span rows = rows_.part(block, blocks_);
+    const std::int64_t tiles = ceiling(rows.size(), kernels_.tile_rows);
+    if (block == 0 && panel + 1 < panels_)
+      announce_right(depth, panel + 1, tiles);
+    else if (block + 1 < blocks_ && panel == (block == 0 ? panels_ - 1 : 0))
+      announce_left(depth, rows_.part(block + 1, blocks_), tiles * (block == 0 ? 1 : panels_));
+
+    tile_.depth = depth.size();
+    tile_.b = product_.b + panel * product_.b_panel + depth.begin * kernels_.tile_columns;
+    const std::int64_t column = panel * kernels_.tile_columns;
+    tile_.columns = std::min(kernels_.tile_columns, product_.columns - column);
+    tile_.accumulate = product_.accumulate || depth.begin > 0;
+    for (std::int64_t i = 0; i < tiles; ++i) {
+      const Span some = rows.part(i, tiles);
+      tile_.a = left(some.begin, depth.begin);
+      tile_.rows = some.size();
+      for (std::int64_t r = 0; r < tile_.rows; ++r)
+        c_[r] = product_.c + (some.begin + r) * product_.c_row + column;
+      ahead_.give(tile_);
+      kernels_.tile(tile_);
+    }
+  }
+
+  const real* left(std::int64_t row, std::int64_t depth) const {
+    return product_.a + row * product_.a_row + depth * product_.a_depth;
+  }
+
+  void announce_right(Span depth, std::int64_t panel, std::int64_t tiles) {
+    const real* next = product_.b + panel * product_.b_panel + depth.begin * kernels_.tile_columns;
+    ahead_.announce(&next, 1, 0, depth.size() * kernels_.tile_columns, tiles);
+  }
+
+  /// Along whichever direction a is contiguous.
+  void announce_left(Span depth, Span rows, std::int64_t tiles) {
+    const real* lines[ReadAhead::limit];
+    const bool by_rows = product_.a_depth == 1;
+    const std::int64_t count = by_rows ? rows.size() : depth.size();
+    for (std::int64_t i = 0; i < count; ++i)
+      lines[i] = by_rows ? left(rows.begin + i, depth.begin) : left(rows.begin, depth.begin + i);
+    ahead_.announce(lines, count, 0, by_rows ? depth.size() : rows.size(), tiles);
+  }
+
+  const GemmKernels& kernels_;
+  const WinogradProduct& product_;
+  const Span rows_;
+  const std::int64_t blocks_, panels_;
+  GemmTile tile_{};
+  real* c_[max_tile_rows];
+  ReadAhead ahead_;
+};
+
+} // namespace
+
+void multiply(const GemmKernels& kernels, const WinogradProduct& product, std::int64_t begin,
+              std::int64_t end) {
+  Walk(kernels, product, {begin, end}).run();
+}
+
+} // namespace mereo
