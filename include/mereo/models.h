@@ -36,9 +36,9 @@ public:
   virtual std::string config() const = 0;
   virtual Parameters& parameters() = 0;
 
-  /// images (B, H, W, C). With labels (B) there is a loss, and the reconstruction is of the true
-  /// class; without, of the predicted one. With Mode::training gradients are recorded.
-  /// Throws Error when the images are not of input()'s shape.
+  /// images (B, H, W, C). With labels (B) there is a loss. The reconstruction is of the true class
+  /// in Mode::training with labels, otherwise of the predicted one. Only Mode::training records
+  /// gradients. Throws Error when the images are not of input()'s shape.
   virtual Outputs forward(Tape& tape, const Tensor& images, std::span<const std::int32_t> labels,
                           Mode mode) = 0;
 };
