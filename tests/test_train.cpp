@@ -264,6 +264,20 @@ TEST_CASE("a finished run can be made longer") {
   check_same_run(whole, parts);
 }
 
+TEST_CASE("a cosine ends with the last epoch, so its run cannot be made longer") {
+  const Scratch scratch;
+  TrainOptions options = tiny_options(scratch.folder());
+  options.schedule.kind = Schedule::Kind::cosine;
+  options.epochs = 2;
+  Recorder recorder;
+  run(options, recorder);
+  CHECK(recorder.epochs.back().learning_rate < 0.02 * options.schedule.start);
+  options.resume = true;
+  CHECK_NOTHROW(run(options));
+  options.epochs = 3;
+  CHECK_THROWS_WITH_AS(run(options), doctest::Contains("number of epochs"), Error);
+}
+
 TEST_CASE("the best checkpoint is the one with the lowest validation error") {
   const Scratch scratch;
   Recorder recorder;

@@ -58,8 +58,7 @@ inline TrainOptions tiny_options(const std::string& directory = "") {
   options.epochs = 4;
   options.batch = 8;
   options.validation = 12;
-  options.schedule.start = 5e-3;
-  options.schedule.period = 10;
+  options.schedule = {.kind = Schedule::Kind::exponential, .start = 5e-3, .period = 10};
   options.clip = 2;
   options.directory = directory;
   options.history_steps = 5;

@@ -69,7 +69,9 @@ void check_same_recipe(const std::string& path, const Fields& before, const Fiel
     if (!old || value_text(*old) != value_text(value))
       throw Error(path, "the run was started with another " + name,
                   (old ? value_text(*old) : "none") + " then, " + value_text(value) + " now",
-                  "resume with what it was started with, or start a new run");
+                  name == "schedule_total"
+                      ? "a cosine ends with the last epoch: keep the number of epochs"
+                      : "resume with what it was started with, or start a new run");
   }
 }
 
