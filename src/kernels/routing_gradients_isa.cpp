@@ -103,9 +103,12 @@ MEREO_VERB void form_gradient(const Tile& tile, Index at, const float* factors, 
     store(g + n * lanes, total[n]);
 }
 
+// The next two are not inlined, because the compiler would then see that g was just stored, take it
+// apart in registers instead of broadcasting it from memory, and spill the sums.
+
 /// grad_u (D, lanes) += sum over Rows of w[n, d] g[n].
 template <int Rows, int D>
-MEREO_VERB void add_transposed(const float* w, const float* g, Index depth, float* grad_u) {
+[[gnu::noinline]] void add_transposed(const float* w, const float* g, Index depth, float* grad_u) {
   if constexpr (D != 0) {
     V total[D];
     for (int d = 0; d < D; ++d)
@@ -155,7 +158,8 @@ template <int D> void turn_pose(const float* u, Index depth, float* turned) {
 
 /// total (Rows, registers) += g u^T: g (Rows, lanes), turned as above.
 template <int Rows, int D>
-MEREO_VERB void add_outer(const float* g, const float* turned, Index registers, float* total) {
+[[gnu::noinline]] void add_outer(const float* g, const float* turned, Index registers,
+                                 float* total) {
   for (Index r = 0; r < registers; ++r) {
     V sums[Rows];
     for (int n = 0; n < Rows; ++n)

@@ -7,10 +7,6 @@ extern const RoutingKernels routing_kernels;
 
 namespace {
 
-/// Children whose votes are kept together: each of the sums is then loaded and stored once for all
-/// of them, and their softmaxes overlap. More would not fit L1 beside the sums and preferences.
-constexpr int group = 2;
-
 // ---- forward ------------------------------------------------------------------------------------
 
 /// With zero logits the sums are a plain matrix product: those of a parent stay in registers.
@@ -36,64 +32,52 @@ void forward_uniform(const RoutingShape& shape, Index begin, Index end, const fl
           });
 }
 
-/// One child and parent: stores the vote (E, lanes), and in dots[k] its product with x[k] (E,
-/// lanes).
-template <int D, int Count>
-MEREO_VERB void vote_and_dot(Index rows, Index depth, const float* w, const float* u, float* votes,
-                             const float* const (&x)[Count], float* const (&dots)[Count]) {
-  V total[Count][4];
-  for (int k = 0; k < Count; ++k)
-    for (int n = 0; n < 4; ++n)
-      total[k][n] = zero();
-  for_rows(
-      rows, [&](Index e, auto count) __attribute__((always_inline)) {
-        V vote[count];
-        for (int n = 0; n < count; ++n)
-          vote[n] = zero();
-        add_vote<count, D>(w + e * depth, u, depth, vote);
-        for (int n = 0; n < count; ++n)
-          store(votes + (e + n) * lanes, vote[n]);
-        for (int k = 0; k < Count; ++k)
-          add_dot<count>(vote, x[k] + e * lanes, total[k]);
-      });
-  for (int k = 0; k < Count; ++k)
-    store(dots[k], fold(total[k]));
+/// out (Rows, lanes) += factor votes.
+template <int Rows> MEREO_VERB void add_weighted(V factor, const float* votes, float* out) {
+#pragma GCC unroll 16
+  for (int n = 0; n < Rows; ++n)
+    store(out + n * lanes, fma(factor, load(votes + n * lanes), load(out + n * lanes)));
 }
 
-/// out (J, E, lanes) += sum over Count children of factor_ij vote_ije; factors (Count, stride).
-template <int Count>
-MEREO_VERB void add_weighted(const RoutingShape& shape, const float* factors, Index stride,
-                             const float* votes, float* out) {
-  const Index rows = shape.parent_pose, size = shape.parents * rows * lanes;
+/// One child: votes (J, E, lanes) become this child's, and dots[k] (J, lanes) their products with
+/// x[k] (J, E, lanes). Before a vote of the last child is overwritten, factor_j times it is added
+/// to out (J, E, lanes), unless factors (J, lanes) is null: that is bound by loads and stores, the
+/// new vote by arithmetic, and one loop overlaps them.
+template <int D, int Count>
+void next_child(const RoutingShape& shape, const float* u, const float* w, const float* factors,
+                float* out, float* votes, const float* const (&x)[Count],
+                float* const (&dots)[Count]) {
+  const Index depth = D ? D : shape.child_pose, rows = shape.parent_pose;
   for (Index j = 0; j < shape.parents; ++j) {
-    V factor[Count];
-    for (int i = 0; i < Count; ++i)
-      factor[i] = load(factors + i * stride + j * lanes);
-#pragma GCC unroll 4
-    for (Index n = j * rows; n < (j + 1) * rows; ++n) {
-      V total = load(out + n * lanes);
-      for (int i = 0; i < Count; ++i)
-        total = fma(factor[i], load(votes + i * size + n * lanes), total);
-      store(out + n * lanes, total);
-    }
+    V total[Count][4];
+    for (int k = 0; k < Count; ++k)
+      for (int n = 0; n < 4; ++n)
+        total[k][n] = zero();
+    for_rows(
+        rows, [&](Index e, auto some) __attribute__((always_inline)) {
+          const Index at = (j * rows + e) * lanes;
+          V vote[some];
+          for (int n = 0; n < some; ++n)
+            vote[n] = zero();
+          add_vote<some, D>(w + (j * rows + e) * depth, u, depth, vote);
+          if (factors)
+            add_weighted<some>(load(factors + j * lanes), votes + at, out + at);
+          for (int n = 0; n < some; ++n)
+            store(votes + at + n * lanes, vote[n]);
+          for (int k = 0; k < Count; ++k)
+            add_dot<some>(vote, x[k] + at, total[k]);
+        });
+    for (int k = 0; k < Count; ++k)
+      store(dots[k] + j * lanes, fold(total[k]));
   }
 }
 
-template <int D, int Count>
-void forward_group(const RoutingShape& shape, const float* u, const float* weights,
-                   const float* preference, float* sums, float* memory) {
-  const Index depth = D ? D : shape.child_pose, rows = shape.parent_pose;
-  const Index logits_size = shape.parents * lanes, votes_size = logits_size * rows;
-  float* logits = memory;
-  float* votes = logits + Count * logits_size;
+/// What next_child would do with the votes of the last child.
+MEREO_VERB void finish(const RoutingShape& shape, const float* factors, const float* votes,
+                       float* out) {
   for (Index j = 0; j < shape.parents; ++j)
-    for (int i = 0; i < Count; ++i)
-      vote_and_dot<D, 1>(rows, depth, weights + (i * shape.parents + j) * rows * depth,
-                         u + i * depth * lanes, votes + i * votes_size + j * rows * lanes,
-                         {preference + j * rows * lanes}, {logits + i * logits_size + j * lanes});
-  for (int i = 0; i < Count; ++i)
-    softmax(shape, logits + i * logits_size);
-  add_weighted<Count>(shape, logits, logits_size, votes, sums);
+    for (Index n = j * shape.parent_pose; n < (j + 1) * shape.parent_pose; ++n)
+      add_weighted<1>(load(factors + j * lanes), votes + n * lanes, out + n * lanes);
 }
 
 template <int D>
@@ -101,11 +85,17 @@ void forward_coupled(const RoutingShape& shape, Index begin, Index end, const fl
                      const float* weights, const float* preference, float* sums, float* memory) {
   const Index u = shape.child_pose * lanes;
   const Index w = shape.parents * shape.parent_pose * shape.child_pose;
-  Index i = begin;
-  for (; i + group <= end; i += group)
-    forward_group<D, group>(shape, children + i * u, weights + i * w, preference, sums, memory);
-  for (; i < end; ++i)
-    forward_group<D, 1>(shape, children + i * u, weights + i * w, preference, sums, memory);
+  const Index size = shape.parents * lanes;
+  float* votes = memory + 2 * size;
+  for (Index i = begin; i < end; ++i) {
+    float* logits = memory + i % 2 * size;
+    const float* couplings = i > begin ? memory + (i + 1) % 2 * size : nullptr;
+    next_child<D, 1>(shape, children + i * u, weights + i * w, couplings, sums, votes, {preference},
+                     {logits});
+    softmax(shape, logits);
+  }
+  if (begin < end)
+    finish(shape, memory + (end - 1) % 2 * size, votes, sums);
 }
 
 void forward(const RoutingShape& shape, Index begin, Index end, const float* children,
@@ -121,42 +111,25 @@ void forward(const RoutingShape& shape, Index begin, Index end, const float* chi
 
 // ---- backward -----------------------------------------------------------------------------------
 
-template <int D, int Count>
-void backward_group(const RoutingShape& shape, const float* u, const float* weights,
-                    const float* preference, const float* grad_sums, float* grad_preference,
-                    float* memory) {
-  const Index depth = D ? D : shape.child_pose, rows = shape.parent_pose;
-  const Index logits_size = shape.parents * lanes, votes_size = logits_size * rows;
-  float* logits = memory;
-  float* slopes = logits + Count * logits_size;
-  float* votes = slopes + Count * logits_size;
-  for (Index j = 0; j < shape.parents; ++j)
-    for (int i = 0; i < Count; ++i)
-      vote_and_dot<D, 2>(
-          rows, depth, weights + (i * shape.parents + j) * rows * depth, u + i * depth * lanes,
-          votes + i * votes_size + j * rows * lanes,
-          {preference + j * rows * lanes, grad_sums + j * rows * lanes},
-          {logits + i * logits_size + j * lanes, slopes + i * logits_size + j * lanes});
-  for (int i = 0; i < Count; ++i) {
-    softmax(shape, logits + i * logits_size);
-    softmax_backward(shape, logits + i * logits_size, slopes + i * logits_size);
-  }
-  add_weighted<Count>(shape, slopes, logits_size, votes, grad_preference);
-}
-
 template <int D>
 void backward_coupled(const RoutingShape& shape, Index begin, Index end, const float* children,
                       const float* weights, const float* preference, const float* grad_sums,
                       float* grad_preference, float* memory) {
   const Index u = shape.child_pose * lanes;
   const Index w = shape.parents * shape.parent_pose * shape.child_pose;
-  Index i = begin;
-  for (; i + group <= end; i += group)
-    backward_group<D, group>(shape, children + i * u, weights + i * w, preference, grad_sums,
-                             grad_preference, memory);
-  for (; i < end; ++i)
-    backward_group<D, 1>(shape, children + i * u, weights + i * w, preference, grad_sums,
-                         grad_preference, memory);
+  const Index size = shape.parents * lanes;
+  float* logits = memory + 2 * size;
+  float* votes = logits + size;
+  for (Index i = begin; i < end; ++i) {
+    float* slopes = memory + i % 2 * size;
+    const float* factors = i > begin ? memory + (i + 1) % 2 * size : nullptr;
+    next_child<D, 2>(shape, children + i * u, weights + i * w, factors, grad_preference, votes,
+                     {preference, grad_sums}, {logits, slopes});
+    softmax(shape, logits);
+    softmax_backward(shape, logits, slopes);
+  }
+  if (begin < end)
+    finish(shape, memory + (end - 1) % 2 * size, votes, grad_preference);
 }
 
 void backward(const RoutingShape& shape, Index begin, Index end, const float* children,
@@ -170,7 +143,7 @@ void backward(const RoutingShape& shape, Index begin, Index end, const float* ch
 }
 
 Index scratch(const RoutingShape& shape, Index iterations) {
-  const Index passes = group * shape.parents * (2 + shape.parent_pose) * lanes;
+  const Index passes = shape.parents * (3 + shape.parent_pose) * lanes;
   const Index gradients = routing_gradients_scratch(shape, iterations);
   return passes > gradients ? passes : gradients;
 }
