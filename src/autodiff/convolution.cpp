@@ -19,24 +19,24 @@ struct Saved {
   bool winograd;
 };
 
-/// Outputs of a Winograd tile along each axis: what single precision bears well.
-constexpr std::int64_t tile_outputs = 3;
+/// Tiles of three outputs each way: what single precision bears well.
+constexpr WinogradTiling tiling = {.outputs = 3};
 
 void convolution_vjp(Tape& tape, const void* saved) {
   const auto& s = *static_cast<const Saved*>(saved);
   const real* grad = epilogue_vjp(tape, s.activity, s.y, s.bias, s.shape.filters);
   if (const GradientSink sink = tape.gradient_into(s.x)) {
     if (s.winograd)
-      winograd_grad_input(s.shape, tile_outputs, grad, s.w.data(), s.scale, sink.data,
-                          sink.accumulate, tape.arena());
+      winograd_grad_input(s.shape, tiling, grad, s.w.data(), s.scale, sink.data, sink.accumulate,
+                          tape.arena());
     else
       convolution_grad_input(s.shape, grad, s.w.data(), s.scale, sink.data, sink.accumulate,
                              tape.arena());
   }
   if (const GradientSink sink = tape.gradient_into(s.w)) {
     if (s.winograd)
-      winograd_grad_weight(s.shape, tile_outputs, s.x.data(), grad, s.scale, sink.data,
-                           sink.accumulate, tape.arena());
+      winograd_grad_weight(s.shape, tiling, s.x.data(), grad, s.scale, sink.data, sink.accumulate,
+                           tape.arena());
     else
       convolution_grad_weight(s.shape, s.x.data(), grad, s.scale, sink.data, sink.accumulate,
                               tape.arena());
@@ -83,7 +83,7 @@ ConvolutionShape check(const Shape& x, const Shape& w, const ConvolutionOptions&
 
 bool use_winograd(const ConvolutionShape& shape, ConvolutionMethod method) {
   if (method != ConvolutionMethod::winograd)
-    return method == ConvolutionMethod::automatic && winograd_suits(shape, tile_outputs);
+    return method == ConvolutionMethod::automatic && winograd_suits(shape, tiling);
   if (!winograd_possible(shape))
     throw Error("convolution", "the kernel is too large for Winograd's transforms",
                 std::to_string(shape.kernel_height) + " x " + std::to_string(shape.kernel_width) +
@@ -108,8 +108,8 @@ Variable convolution(Tape& tape, Variable x, Variable w, Variable bias,
   const Activation activation = kernel_activation(options.activity);
   const bool winograd = use_winograd(shape, options.method);
   if (winograd)
-    winograd_forward(shape, tile_outputs, x.data(), w.data(), options.scale, b, activation,
-                     y.data(), tape.arena());
+    winograd_forward(shape, tiling, x.data(), w.data(), options.scale, b, activation, y.data(),
+                     tape.arena());
   else
     convolution_forward(shape, x.data(), w.data(), options.scale, b, activation, y.data(),
                         tape.arena());
