@@ -25,7 +25,7 @@ TEST_CASE("Winograd convolution and its gradients are exact but for rounding") {
         for (std::int64_t pad : {std::int64_t(0), kernel / 2}) {
           const Case sample(square(2, 14, 3, kernel, 4, stride, pad));
           INFO("kernel ", kernel, ", stride ", stride, ", pad ", pad, ", m ", outputs);
-          const Results got = winograd(sample, outputs);
+          const Results got = winograd(sample, {outputs});
           CHECK(relative_error(got.y, sample.forward()) < 1e-10);
           CHECK(relative_error(got.x, sample.grad_input()) < 1e-10);
           CHECK(relative_error(got.w, sample.grad_weight()) < 1e-10);
@@ -36,7 +36,7 @@ TEST_CASE("the gradients of the Winograd convolution are its adjoints") {
   for (std::int64_t outputs : {2, 3, 6})
     for (std::int64_t stride : {1, 2}) {
       const Case sample(square(3, 20, 8, 9, 10, stride));
-      const Results got = winograd(sample, outputs);
+      const Results got = winograd(sample, {outputs});
       const double value = dot(got.y, sample.y);
       CHECK(dot(got.x, sample.x) == doctest::Approx(value).epsilon(1e-9));
       CHECK(dot(got.w, sample.w) == doctest::Approx(value).epsilon(1e-9));
