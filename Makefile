@@ -69,8 +69,9 @@ LINK_FLAGS  = $(OPENMP_FLAGS) $(SANITIZE_FLAGS) $(LDFLAGS)
 LIBS       := -lz
 
 # Per-ISA objects are optimised even in a debug build: at -O0 their inline functions become weak
-# symbols, of which the linker keeps one copy for all instruction sets.
-ISA_FLAGS     = $(FLAGS) $(if $(filter -O3,$(OPTIMIZE)),,-O2) -fno-exceptions
+# symbols, of which the linker keeps one copy for all instruction sets. With sanitizers -O1 must do:
+# at -O2 g++ takes minutes over the unrolled kernels.
+ISA_FLAGS     = $(FLAGS) $(if $(filter -O0,$(OPTIMIZE)),-O2) -fno-exceptions
 FLAGS_sse2   := -march=x86-64
 FLAGS_avx2   := -march=x86-64-v3
 FLAGS_avx512 := -march=x86-64-v4 -mprefer-vector-width=512
