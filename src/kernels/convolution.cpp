@@ -91,11 +91,20 @@ private:
     real* place[at_once];
     const real* from[max_tile_rows];
     real* to[max_tile_rows];
+    // Runs of several pixels overlap from window to window. The order in which a pixel's terms are
+    // added then follows from which windows share a tile, so tiles end with the image: otherwise it
+    // would follow from how the images are shared among threads.
+    const bool overlap = windows_.run != shape_.channels;
+    const std::int64_t per_image = shape_.out_height * shape_.out_width;
     std::int64_t rows = 0;
     for (std::int64_t window = first; window < last; window += at_once) {
       const std::int64_t count = std::min(at_once, last - window);
       windows_.locate<real>(grad_x_, nullptr, window, count, run, place);
       for (std::int64_t i = 0; i < count; ++i) {
+        if (overlap && rows && (window + i) % per_image == 0) {
+          multiply(rows, from, to);
+          rows = 0;
+        }
         if (!place[i]) // in the padding
           continue;
         from[rows] = grad_y_ + (window + i) * shape_.filters + filter;
