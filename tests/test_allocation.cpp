@@ -26,11 +26,18 @@ void* allocate(std::size_t bytes, std::size_t boundary) {
 
 } // namespace
 
-// The other forms (arrays, nothrow) call these. Not inline, or gcc sees a free() of
-// what new returned and warns.
+// The array forms call these; so does the nothrow form, but not AddressSanitizer's. Not inline, or
+// gcc sees a free() of what new returned and warns.
 #define REPLACED [[gnu::noinline]]
 REPLACED void* operator new(std::size_t bytes) {
   return allocate(bytes, 0);
+}
+REPLACED void* operator new(std::size_t bytes, const std::nothrow_t&) noexcept {
+  try {
+    return allocate(bytes, 0);
+  } catch (const std::bad_alloc&) {
+    return nullptr;
+  }
 }
 REPLACED void* operator new(std::size_t bytes, std::align_val_t boundary) {
   return allocate(bytes, std::size_t(boundary));
