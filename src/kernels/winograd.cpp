@@ -112,12 +112,12 @@ bool winograd_suits(const ConvolutionShape& shape, const WinogradTiling& tiling)
                         double(shape.kernel_height * shape.kernel_width * shape.channels) *
                         double(shape.filters);
   const double products = double(plan.frequencies) * tiles * inner * double(shape.filters);
-  // Elements that are transformed, or written and read again, each at the price of so many
-  // multiplications.
-  constexpr double price = 40;
-  const double moved = double(plan.frequencies) * (tiles * inner + inner * double(shape.filters) +
-                                                   tiles * double(shape.filters));
-  return products + price * moved < direct;
+  // What it costs to transform an element and to move it to memory and back, in multiplications
+  // (measured; for weights the mean of the three passes).
+  constexpr double image_price = 40, weight_price = 60;
+  const double images = double(plan.frequencies) * tiles * (inner + double(shape.filters));
+  const double weights = double(plan.frequencies) * inner * double(shape.filters);
+  return products + image_price * images + weight_price * weights < direct;
 }
 
 void winograd_forward(const ConvolutionShape& shape, const WinogradTiling& tiling, const real* x,

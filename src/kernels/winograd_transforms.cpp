@@ -108,6 +108,18 @@ void WinogradTransforms::fetch(Grid<const real> grid, std::int64_t rows, std::in
         __builtin_prefetch(grid.data + a * grid.row + b * grid.column + c, 0, 2);
 }
 
+void WinogradTransforms::fetch_next(const Frequencies<const real>& f, std::int64_t row,
+                                    std::int64_t filter, bool more_rows) const {
+  if (filter == plan_.shape.filters && !more_rows)
+    return;
+  if (filter == plan_.shape.filters) {
+    ++row;
+    filter = 0;
+  }
+  fetch(grid(f, row, filter), plan_.vertical.matrices.size, plan_.horizontal.matrices.size,
+        std::min(transform_width, plan_.shape.filters - filter));
+}
+
 void WinogradTransforms::input(const real* x, Span images, std::int64_t first_image, Span channels,
                                const Frequencies<real>& u) {
   const WinogradMatrices &left = plan_.vertical.matrices, &right = plan_.horizontal.matrices;
@@ -176,6 +188,7 @@ void WinogradTransforms::output(const Frequencies<const real>& m, std::int64_t i
     real* corner = y + image * shape.out_height * line + y_tile * v.matrices.outputs * line +
                    x_tile * h.matrices.outputs * pixel;
     pieces(shape.filters, transform_width, [&](std::int64_t n, std::int64_t width) {
+      fetch_next(m, image * plan_.tiles + t, n + width, t + 1 < plan_.tiles);
       first(from_left, h.matrices.size, grid(m, image * plan_.tiles + t, n), width);
       second(from_right, from_left.outs, {corner + n, line, pixel}, 0, width, width,
              {false, bias ? bias + n : nullptr, activation});
@@ -235,19 +248,20 @@ void WinogradTransforms::weights(const real* w, std::int64_t p, Span channels, S
 void WinogradTransforms::transposed_weights(const real* w, std::int64_t p, Span channels,
                                             Span filters, const Frequencies<real>& v) {
   const WinogradMatrices &left = plan_.vertical.matrices, &right = plan_.horizontal.matrices;
-  const auto [y, x] = phase(p);
-  const Side from_left{left.gt[0], left.size, plan_.vertical.taps(y)};
-  const Side from_right{right.gt[0], right.size, plan_.horizontal.taps(x)};
+  const Phase at = phase(p);
+  const Side from_left{left.gt[0], left.size, plan_.vertical.taps(at.vertical)};
+  const Side from_right{right.gt[0], right.size, plan_.horizontal.taps(at.horizontal)};
   const ConvolutionShape& shape = plan_.shape;
   const std::int64_t depth = filters.size(), tap = depth * transform_width;
   pieces(channels.size(), transform_width, [&](std::int64_t c, std::int64_t width) {
     const real* rows[transform_width];
     for (std::int64_t i = 0; i < from_left.ins; ++i)
       for (std::int64_t j = 0; j < from_right.ins; ++j) {
-        const real* corner =
-            w +
-            ((y * shape.kernel_width + x) * shape.channels + channels.begin + c) * shape.filters +
-            i * tap_row() + j * tap_column() + filters.begin;
+        const real* corner = w +
+                             ((at.vertical * shape.kernel_width + at.horizontal) * shape.channels +
+                              channels.begin + c) *
+                                 shape.filters +
+                             i * tap_row() + j * tap_column() + filters.begin;
         for (std::int64_t r = 0; r < width; ++r)
           rows[r] = corner + r * shape.filters;
         kernels_.gemm.pack_transposed(width, depth, rows, transform_width,
@@ -274,6 +288,7 @@ void WinogradTransforms::grad_weights(const Frequencies<const real>& v, std::int
     real* taps = w + ((y * shape.kernel_width + x) * shape.channels + c) * shape.filters;
     const std::int64_t row = p * channels.size() + c - channels.begin;
     pieces(shape.filters, transform_width, [&](std::int64_t n, std::int64_t width) {
+      fetch_next(v, row, n + width, c + 1 < some.end);
       first(from_left, right.size, grid(v, row, n), width);
       second(from_right, from_left.outs, {taps + n, tap_row(), tap_column()}, 0, width, width,
              {.accumulate = accumulate});

@@ -76,6 +76,9 @@ private:
   /// Asks for the cache lines of a grid.
   void fetch(Grid<const real> grid, std::int64_t rows, std::int64_t columns,
              std::int64_t width) const;
+  /// Of the filters from `filter` on in a row, or of the next row where there are no more.
+  void fetch_next(const Frequencies<const real>& f, std::int64_t row, std::int64_t filter,
+                  bool more_rows) const;
   /// Elements from one tap of a phase to the next.
   std::int64_t tap_row() const;
   std::int64_t tap_column() const;
