@@ -151,7 +151,8 @@ TEST_CASE("a product agrees with plain loops across the borders of all blocks") 
         for (std::int64_t k : {4, 5, 6, 10, 23})
           for (int transposes = 0; transposes < 4; ++transposes)
             for (std::int64_t pieces : {1, 2, 9}) {
-              const GemmBlocks blocks{pieces * rows, (1 + pieces % 2) * columns, 5};
+              const GemmBlocks blocks{pieces * rows, (1 + pieces % 2) * columns,
+                                      pieces == 2 ? 9 : k, 5};
               Case sample(m, n, k, transposes & 1, transposes & 2);
               sample.product.accumulate = k % 2;
               sample.check(&blocks);
@@ -163,7 +164,9 @@ TEST_CASE("a product agrees with plain loops when gemm() chooses the blocks") {
   with_each_isa([] {
     for (int transposes = 0; transposes < 4; ++transposes) {
       Case(300, 270, 2 * gemm_depth + 1, transposes & 1, transposes & 2).check();
+      Case(250, 64, gemm_depth + 7, transposes & 1, transposes & 2).check();
       Case(3, 530, gemm_depth + 1, transposes & 1, transposes & 2).check();
+      Case(5, 3, 35 * gemm_depth, transposes & 1, transposes & 2).check();
       Case(1, 1, 3 * gemm_depth, transposes & 1, transposes & 2).check();
     }
   });
@@ -171,7 +174,7 @@ TEST_CASE("a product agrees with plain loops when gemm() chooses the blocks") {
 
 TEST_CASE("scale, bias and activation come once, after the last block of the inner dimension") {
   with_each_isa([] {
-    const GemmBlocks blocks{kernels().gemm.tile_rows, kernels().gemm.tile_columns, 4};
+    const GemmBlocks blocks{kernels().gemm.tile_rows, kernels().gemm.tile_columns, 13, 4};
     for (std::int64_t k : {0, 3, 4, 13})
       for (std::int64_t n : {1, 16, 37, 64})
         for (real scale : {real(1), real(-0.375)})
@@ -244,6 +247,11 @@ TEST_CASE("a product has the same bits on any number of threads, and each row in
           CHECK(same_bits(one, sample.result()));
         }
       }
+    const Case tall(20, 40, 35 * gemm_depth, true);
+    set_threads(1);
+    const Guarded one = tall.result();
+    set_threads(3);
+    CHECK(same_bits(one, tall.result()));
     Case many(400, 70, 800), few(7, 70, 800);
     std::copy_n(many.a.data(), few.a.size(), few.a.data());
     std::copy_n(many.b.data(), few.b.size(), few.b.data());

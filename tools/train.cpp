@@ -11,9 +11,10 @@ namespace {
 using namespace mereo;
 
 struct Arguments {
-  std::string data = "mnist", data_dir = "data", model = "capsnet", recipe, out, config;
+  std::string data = "mnist", data_dir = "data", model = "capsnet", recipe, convolution, out,
+              config;
   std::vector<std::string> model_config;
-  int routing_iterations = 0, threads = 1;
+  int routing_iterations = 0, convolution_tile = 0, threads = 1;
   std::int64_t image_size = 0;
   TrainOptions options;
   std::string schedule = schedule_name(options.schedule.kind);
@@ -37,6 +38,11 @@ void describe(CLI::App& app, Arguments& a) {
                  "What to do where the paper and its authors' code differ [paper]")
       ->check(cli::one_of({"paper", "authors"}));
   app.add_option("--routing-iterations", a.routing_iterations, "Iterations of dynamic routing [3]")
+      ->check(cli::whole(1));
+  app.add_option("--conv", a.convolution, "How convolutions are computed [auto]")
+      ->check(cli::one_of({"auto", "direct", "winograd"}));
+  app.add_option("--conv-tile", a.convolution_tile,
+                 "Outputs of a Winograd tile along each axis: 3 is more exact, 6 faster [3]")
       ->check(cli::whole(1));
   app.add_option("--model-config", a.model_config,
                  "More of the network: key=value, with the keys that config.json has as model.KEY")
@@ -146,6 +152,10 @@ std::unique_ptr<Model> build(const Arguments& a, const Dataset& data, const Fiel
   Fields settings;
   if (a.routing_iterations > 0)
     set(settings, "routing_iterations", std::int64_t(a.routing_iterations));
+  if (!a.convolution.empty())
+    set(settings, "convolution", a.convolution);
+  if (a.convolution_tile > 0)
+    set(settings, "convolution_tile", std::int64_t(a.convolution_tile));
   for (const std::string& text : a.model_config) {
     const auto [key, value] = parse_setting(text);
     set(settings, key, value);

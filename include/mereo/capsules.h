@@ -54,6 +54,8 @@ public:
     Padding padding = Padding::valid;
     /// Factor on the convolution before the bias; the authors' code has 1 / types.
     real scale = 1;
+    ConvolutionMethod method = ConvolutionMethod::automatic;
+    std::int64_t tile = 3;
     Initialiser weights, bias;
   };
   PrimaryCapsules(Parameters& parameters, std::string name, const Options& options);

@@ -50,6 +50,9 @@ struct CapsNetConfig {
   std::int64_t kernel = 9, conv_filters = 256;
   std::int64_t primary_types = 32, primary_pose = 8, class_pose = 16;
   Padding padding = Padding::valid;
+  /// How both convolutions are computed, as in ConvolutionOptions.
+  ConvolutionMethod convolution = ConvolutionMethod::automatic;
+  std::int64_t convolution_tile = 3;
   DynamicRouting routing;
   MarginLoss margin;
 

@@ -17,17 +17,15 @@ struct Saved {
   Activity activity;
   real scale;
   bool winograd;
+  WinogradTiling tiling;
 };
-
-/// Tiles of three outputs each way: what single precision bears well.
-constexpr WinogradTiling tiling = {.outputs = 3};
 
 void convolution_vjp(Tape& tape, const void* saved) {
   const auto& s = *static_cast<const Saved*>(saved);
   const real* grad = epilogue_vjp(tape, s.activity, s.y, s.bias, s.shape.filters);
   if (const GradientSink sink = tape.gradient_into(s.x)) {
     if (s.winograd)
-      winograd_grad_input(s.shape, tiling, grad, s.w.data(), s.scale, sink.data, sink.accumulate,
+      winograd_grad_input(s.shape, s.tiling, grad, s.w.data(), s.scale, sink.data, sink.accumulate,
                           tape.arena());
     else
       convolution_grad_input(s.shape, grad, s.w.data(), s.scale, sink.data, sink.accumulate,
@@ -35,7 +33,7 @@ void convolution_vjp(Tape& tape, const void* saved) {
   }
   if (const GradientSink sink = tape.gradient_into(s.w)) {
     if (s.winograd)
-      winograd_grad_weight(s.shape, tiling, s.x.data(), grad, s.scale, sink.data, sink.accumulate,
+      winograd_grad_weight(s.shape, s.tiling, s.x.data(), grad, s.scale, sink.data, sink.accumulate,
                            tape.arena());
     else
       convolution_grad_weight(s.shape, s.x.data(), grad, s.scale, sink.data, sink.accumulate,
@@ -62,6 +60,8 @@ ConvolutionShape check(const Shape& x, const Shape& w, const ConvolutionOptions&
                 "image (B, H, W, C) takes kernel (KH, KW, C, N)");
   if (options.stride < 1)
     throw Error("convolution", "the stride is not positive", std::to_string(options.stride));
+  if (options.tile < 1)
+    throw Error("convolution", "the tile is not positive", std::to_string(options.tile));
   if (options.padding == Padding::valid && (w[0] > x[1] || w[1] > x[2]))
     throw Error("convolution", "the kernel is larger than the image", values(),
                 "use larger images, a smaller kernel or padding \"same\"");
@@ -81,7 +81,8 @@ ConvolutionShape check(const Shape& x, const Shape& w, const ConvolutionOptions&
           .out_width = columns.out};
 }
 
-bool use_winograd(const ConvolutionShape& shape, ConvolutionMethod method) {
+bool use_winograd(const ConvolutionShape& shape, ConvolutionMethod method,
+                  const WinogradTiling& tiling) {
   if (method != ConvolutionMethod::winograd)
     return method == ConvolutionMethod::automatic && winograd_suits(shape, tiling);
   if (!winograd_possible(shape))
@@ -106,7 +107,8 @@ Variable convolution(Tape& tape, Variable x, Variable w, Variable bias,
       tape.output({shape.batch, shape.out_height, shape.out_width, shape.filters}, {x, w, bias});
   const real* b = bias.empty() ? nullptr : bias.data();
   const Activation activation = kernel_activation(options.activity);
-  const bool winograd = use_winograd(shape, options.method);
+  const WinogradTiling tiling{.outputs = options.tile};
+  const bool winograd = use_winograd(shape, options.method, tiling);
   if (winograd)
     winograd_forward(shape, tiling, x.data(), w.data(), options.scale, b, activation, y.data(),
                      tape.arena());
@@ -114,7 +116,7 @@ Variable convolution(Tape& tape, Variable x, Variable w, Variable bias,
     convolution_forward(shape, x.data(), w.data(), options.scale, b, activation, y.data(),
                         tape.arena());
   tape.record(ops::convolution, y,
-              Saved{x, w, bias, y, shape, options.activity, options.scale, winograd});
+              Saved{x, w, bias, y, shape, options.activity, options.scale, winograd, tiling});
   return y;
 }
 

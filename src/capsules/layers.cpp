@@ -9,7 +9,9 @@ PrimaryCapsules::PrimaryCapsules(Parameters& parameters, std::string name, const
                     .filters = options.types * options.pose,
                     .convolution = {.stride = options.stride,
                                     .padding = options.padding,
-                                    .scale = options.scale},
+                                    .scale = options.scale,
+                                    .method = options.method,
+                                    .tile = options.tile},
                     .weights = options.weights,
                     .bias = options.bias}),
       name_(std::move(name)), pose_(options.pose) {}

@@ -36,19 +36,22 @@ struct Gemm {
 /// scratch lends the memory for packing and has it back on return.
 void gemm(const Gemm& product, Arena& scratch);
 
-/// How a product is cut: into pieces of the result, which are shared among the threads, and each of
-/// them into blocks of the inner dimension.
+/// How a product is cut: into pieces of the result, which are shared among the threads, and those
+/// into blocks of the inner dimension. Where `inner` is less than k, so many inner elements at a
+/// time are summed on their own, and the sums added up at the end.
 struct GemmBlocks {
-  std::int64_t rows, columns, depth;
+  std::int64_t rows, columns, inner, depth;
 };
-/// The choice of gemm(). Only the depth matters to the bits of the result, and it depends on k
-/// alone.
-GemmBlocks choose_gemm_blocks(const Gemm& product, const GemmKernels& kernels, int threads);
-/// With a choice of one's own, for tests and measurements. rows is a multiple of tile_rows or
-/// covers all; columns likewise of tile_columns; depth <= gemm_depth.
-void gemm(const Gemm& product, const GemmBlocks& blocks, Arena& scratch);
 
 /// The longest block of the inner dimension.
 inline constexpr std::int64_t gemm_depth = 384;
+
+/// The choice of gemm(). Rows and columns do not matter to the bits of the result; inner and depth
+/// do, and depend only on k, unless a_transposed.
+GemmBlocks choose_gemm_blocks(const Gemm& product, const GemmKernels& kernels, int threads);
+
+/// With a choice of one's own, for tests and measurements: 0 < columns <= gemm_depth, 0 < depth <=
+/// gemm_depth; with inner < k neither bias nor activation.
+void gemm(const Gemm& product, const GemmBlocks& blocks, Arena& scratch);
 
 } // namespace mereo

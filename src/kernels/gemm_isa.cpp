@@ -2,6 +2,7 @@
 #include "kernels/lanes.h"
 #include "kernels/table.h"
 
+#include <limits>
 #include <utility>
 
 namespace mereo::MEREO_ISA {
@@ -21,29 +22,36 @@ constexpr int tile_rows = 12;
 #endif
 constexpr int tile_registers = 2;
 
-/// What follows the sums, row by row. Shared by all versions of the tile: the detour through memory
-/// costs forty cycles, a copy of this in each of them would cost 200 KB of code.
+/// What follows the sums. Shared by all versions of the tile: the detour through memory costs
+/// little, a copy of this in each of them would cost 200 KB of code.
 void finish(const GemmTile& tile, const float* sums, std::int64_t stride) {
   const V scale = broadcast(tile.scale);
-  for (std::int64_t r = 0; r < tile.rows; ++r)
-    for (std::int64_t n = 0; n < tile.columns; n += lanes) {
-      const std::int64_t count = tile.columns - n;
-      const bool whole = count >= lanes;
-      float* c = tile.c[r] + n;
-      V v = load(sums + r * stride + n);
-      if (tile.accumulate)
-        v = fma(v, scale, whole ? load(c) : load_n(c, count));
-      else
-        v = v * scale;
-      if (tile.bias)
-        v = v + (whole ? load(tile.bias + n) : load_n(tile.bias + n, count));
-      if (tile.activation == Activation::relu)
-        v = max(zero(), v); // in this order a NaN stays
-      if (whole)
-        store(c, v);
-      else
-        store_n(c, v, count);
-    }
+  // In this order of arguments max() keeps a NaN.
+  const V least = broadcast(
+      tile.activation == Activation::relu ? 0.f : -std::numeric_limits<float>::infinity());
+  V bias[tile_registers];
+  std::int64_t count[tile_registers]; // of columns in each register
+  for (int i = 0; i < tile_registers; ++i) {
+    const std::int64_t left = tile.columns - i * lanes;
+    count[i] = left < 0 ? 0 : left < lanes ? left : lanes;
+    bias[i] = tile.bias ? load_n(tile.bias + i * lanes, count[i]) : zero();
+  }
+  if (tile.columns == tile_registers * lanes)
+    for (std::int64_t r = 0; r < tile.rows; ++r, sums += stride)
+#pragma GCC unroll 2
+      for (int i = 0; i < tile_registers; ++i) {
+        float* c = tile.c[r] + i * lanes;
+        const V before = tile.accumulate ? load(c) : zero();
+        store(c, max(least, fma(load(sums + i * lanes), scale, before) + bias[i]));
+      }
+  else
+    for (std::int64_t r = 0; r < tile.rows; ++r, sums += stride)
+      for (int i = 0; i < tile_registers && count[i] > 0; ++i) {
+        float* c = tile.c[r] + i * lanes;
+        const V before = tile.accumulate ? load_n(c, count[i]) : zero();
+        const V v = fma(load(sums + i * lanes), scale, before) + bias[i];
+        store_n(c, max(least, v), count[i]);
+      }
 }
 
 template <int Rows, int Registers> void compute(const GemmTile& tile) {
@@ -54,12 +62,11 @@ template <int Rows, int Registers> void compute(const GemmTile& tile) {
     for (int i = 0; i < Registers; ++i)
       sums[r][i] = zero();
 
-  if (tile.accumulate)
-    for (int r = 0; r < Rows; ++r) { // wanted at the end, and often not in cache
-      __builtin_prefetch(tile.c[r], 1);
-      if (Registers * lanes > 16)
-        __builtin_prefetch(tile.c[r] + 16, 1);
-    }
+  for (int r = 0; r < Rows; ++r) { // wanted at the end, and often not in cache
+    __builtin_prefetch(tile.c[r], 1);
+    if (Registers * lanes > 16)
+      __builtin_prefetch(tile.c[r] + 16, 1);
+  }
 
   // Three rows share a pointer: the x86 address modes add one or two strides to it for nothing.
   const std::int64_t stride = tile.row_stride;
@@ -68,13 +75,20 @@ template <int Rows, int Registers> void compute(const GemmTile& tile) {
   for (int g = 0; g < (Rows + 2) / 3; ++g)
     a[g] = tile.a + 3 * g * stride;
   const float* b = tile.b;
+  // Evenly: a burst of them would keep the loads of b waiting.
+  const float* const* ahead = tile.ahead;
+  const std::int64_t count = tile.ahead_count;
+  const std::int64_t spacing = count ? (tile.depth + count - 1) / count : 0;
+  std::int64_t next = count ? 0 : tile.depth;
   for (std::int64_t d = 0; d < tile.depth; ++d) {
     V right[Registers];
 #pragma GCC unroll 2
     for (int i = 0; i < Registers; ++i)
       right[i] = load(b + i * lanes);
-    if (d < tile.ahead_count)
-      __builtin_prefetch(tile.ahead[d], 0, 2);
+    if (d == next) {
+      __builtin_prefetch(*ahead++, 0, 2);
+      next += spacing;
+    }
 #pragma GCC unroll 16
     for (int r = 0; r < Rows; ++r) {
       const V left = broadcast(a[r / 3][(r % 3) * stride]);
@@ -109,25 +123,34 @@ void tile(const GemmTile& tile) {
   choose(tile, std::make_integer_sequence<int, tile_rows>());
 }
 
+/// Rows [first, last) of a piece of n columns that lies in one panel.
+void copy_rows(std::int64_t first, std::int64_t last, std::int64_t n, const float* const* source,
+               std::int64_t from, float* to, std::int64_t width) {
+  const std::int64_t whole = n / lanes * lanes, rest = n - whole;
+  for (std::int64_t i = first; i < last; ++i)
+    for (std::int64_t e = 0; e < whole; e += lanes)
+      store(to + i * width + e, load(source[i] + from + e));
+  if (rest)
+    for (std::int64_t i = first; i < last; ++i)
+      store_n(to + i * width + whole, load_n(source[i] + from + whole, rest), rest);
+}
+
 void pack(std::int64_t count, std::int64_t begin, std::int64_t end, const float* const* source,
           std::int64_t offset, std::int64_t width, float* packed, std::int64_t panel) {
   // A few rows at a time, so that neighbouring panels read the same cache lines soon.
   constexpr std::int64_t at_once = 16;
+  const std::int64_t column = begin % width;
   for (std::int64_t first = 0; first < count; first += at_once) {
     const std::int64_t last = first + at_once < count ? first + at_once : count;
-    for (std::int64_t j = begin; j < end;) {
-      const std::int64_t column = j % width, room = width - column;
-      const std::int64_t n = end - j < room ? end - j : room;
-      float* to = packed + j / width * panel + column;
-      const std::int64_t from = offset + j - begin, whole = n / lanes * lanes, rest = n - whole;
-      for (std::int64_t i = first; i < last; ++i) {
-        const float* row = source[i] + from;
-        for (std::int64_t e = 0; e < whole; e += lanes)
-          store(to + i * width + e, load(row + e));
-        if (rest)
-          store_n(to + i * width + whole, load_n(row + whole, rest), rest);
-      }
-      j += n;
+    float* to = packed + begin / width * panel;
+    std::int64_t at = column, from = offset, left = end - begin;
+    while (left > 0) {
+      const std::int64_t n = left < width - at ? left : width - at;
+      copy_rows(first, last, n, source, from, to + at, width);
+      to += panel;
+      from += n;
+      left -= n;
+      at = 0;
     }
   }
 }

@@ -29,6 +29,19 @@ public:
 
   /// Gives a tile its share.
   void give(GemmTile& tile) {
+    tile.ahead_count = take();
+    tile.ahead = list_;
+  }
+
+  /// Fetches a share at once: for a second list beside the one that is given.
+  void fetch() {
+    const std::int64_t count = take();
+    for (std::int64_t i = 0; i < count; ++i)
+      __builtin_prefetch(list_[i], 0, 2);
+  }
+
+private:
+  std::int64_t take() {
     std::int64_t given = 0;
     while (given < share_ && row_ < count_) {
       const std::int64_t end = std::min(lines_, at_ + share_ - given);
@@ -39,11 +52,9 @@ public:
         at_ = 0;
       }
     }
-    tile.ahead = list_;
-    tile.ahead_count = given;
+    return given;
   }
 
-private:
   static constexpr std::int64_t line = 64 / std::int64_t(sizeof(real));
 
   const real* rows_[limit];

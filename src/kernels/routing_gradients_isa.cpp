@@ -123,19 +123,26 @@ template <int Rows, int D>
     for (int d = 0; d < D; ++d)
       store(grad_u + d * lanes, total[d]);
   } else {
-    for (Index d = 0; d < depth; ++d) {
-      V total = load(grad_u + d * lanes);
+    const auto add_columns = [&](Index d, auto columns) __attribute__((always_inline)) {
+      V total[columns];
+      for (int c = 0; c < columns; ++c)
+        total[c] = load(grad_u + (d + c) * lanes);
       for (int n = 0; n < Rows; ++n)
-        total = fma(broadcast(w[n * depth + d]), load(g + n * lanes), total);
-      store(grad_u + d * lanes, total);
-    }
+        for (int c = 0; c < columns; ++c)
+          total[c] = fma(broadcast(w[n * depth + d + c]), load(g + n * lanes), total[c]);
+      for (int c = 0; c < columns; ++c)
+        store(grad_u + (d + c) * lanes, total[c]);
+    };
+    for_rows(depth, add_columns);
   }
 }
 
-/// The gradient of the weights sums g u^T over images, which are lanes. Instead of a sum across a
-/// register per weight, the child's pose becomes the lanes, the images of a tile come one after
-/// another, and g is broadcast. Where a pose fills half a register or less, images come in pairs,
-/// their poses interleaved, and both numbers of g are broadcast at once.
+// The gradient of the weights sums g u^T over images, which are lanes. Instead of a sum across a
+// register per weight, the child's pose becomes the lanes, the images of a tile come one after
+// another, and g is broadcast.
+
+/// Where a pose fills half a register or less, images come in pairs, their poses interleaved, and
+/// both numbers of g are broadcast at once.
 template <int D> constexpr int pair = D && 2 * D <= lanes ? 2 : 1;
 
 /// Registers that hold the poses of one image, or of a pair.

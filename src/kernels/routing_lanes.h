@@ -38,8 +38,6 @@ template <class Body> MEREO_VERB void for_rows(Index size, Body body) {
 /// with 0 where it is known only at run time.
 template <class Body> MEREO_VERB void for_pose(Index depth, Body body) {
   switch (depth) {
-  case 4:
-    return body(std::integral_constant<int, 4>());
   case 8:
     return body(std::integral_constant<int, 8>());
   case 16:

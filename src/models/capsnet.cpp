@@ -39,6 +39,7 @@ void check(const CapsNetConfig& c) {
   positive("class_pose", c.class_pose);
   positive("decoder_hidden1", c.decoder_hidden1);
   positive("decoder_hidden2", c.decoder_hidden2);
+  positive("convolution_tile", c.convolution_tile);
   positive("routing_iterations", c.routing.iterations);
   if (!(c.reconstruction_weight >= 0) || !std::isfinite(c.reconstruction_weight))
     throw Error("CapsNet", "reconstruction_weight must not be negative",
@@ -59,7 +60,10 @@ ConvolutionLayer::Options conv_options(const CapsNetConfig& c) {
   return {.kernel = c.kernel,
           .channels = c.input.channels,
           .filters = c.conv_filters,
-          .convolution = {.padding = c.padding, .activity = Activity::relu},
+          .convolution = {.padding = c.padding,
+                          .activity = Activity::relu,
+                          .method = c.convolution,
+                          .tile = c.convolution_tile},
           .weights =
               c.authors_start ? Initialiser::truncated_normal(0.05) : Initialiser::he(fan_in),
           .bias = bias_start(c)};
@@ -75,6 +79,8 @@ PrimaryCapsules::Options primary_options(const CapsNetConfig& c) {
           .stride = primary_stride,
           .padding = c.padding,
           .scale = real(c.primary_scale),
+          .method = c.convolution,
+          .tile = c.convolution_tile,
           .weights = c.authors_start
                          ? Initialiser::truncated_normal(0.1)
                          : Initialiser::glorot(taps * double(c.conv_filters), taps * outputs),

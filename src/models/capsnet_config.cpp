@@ -20,6 +20,8 @@ template <class Config, class Visit> void each_member(Config& c, const Visit& vi
   visit("primary_pose", c.primary_pose);
   visit("class_pose", c.class_pose);
   visit("padding", c.padding);
+  visit("convolution", c.convolution);
+  visit("convolution_tile", c.convolution_tile);
   visit("routing_iterations", c.routing.iterations);
   visit("none_of_the_above", c.routing.none_of_the_above);
   visit("stop_inner_gradient", c.routing.stop_inner_gradient);
@@ -49,6 +51,18 @@ template <std::floating_point Number> FieldValue field(Number value) {
 }
 FieldValue field(Padding value) {
   return std::string(value == Padding::same ? "same" : "valid");
+}
+
+constexpr std::pair<const char*, ConvolutionMethod> methods[] = {
+    {"auto", ConvolutionMethod::automatic},
+    {"direct", ConvolutionMethod::direct},
+    {"winograd", ConvolutionMethod::winograd}};
+
+FieldValue field(ConvolutionMethod value) {
+  for (const auto& [name, method] : methods)
+    if (method == value)
+      return std::string(name);
+  return {};
 }
 
 [[noreturn]] void reject(const std::string& key, const char* wanted) {
@@ -95,6 +109,16 @@ void assign(const std::string& key, const FieldValue& value, Padding& to) {
   if (!text || (*text != "same" && *text != "valid"))
     reject(key, "\"valid\" or \"same\"");
   to = *text == "same" ? Padding::same : Padding::valid;
+}
+
+void assign(const std::string& key, const FieldValue& value, ConvolutionMethod& to) {
+  const auto* text = std::get_if<std::string>(&value);
+  for (const auto& [name, method] : methods)
+    if (text && *text == name) {
+      to = method;
+      return;
+    }
+  reject(key, "\"auto\", \"direct\" or \"winograd\"");
 }
 
 } // namespace
