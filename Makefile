@@ -73,8 +73,9 @@ LIBS       := -lz
 # at -O2 g++ takes minutes over the unrolled kernels.
 ISA_FLAGS     = $(FLAGS) $(if $(filter -O0,$(OPTIMIZE)),-O2) -fno-exceptions
 FLAGS_sse2   := -march=x86-64
-FLAGS_avx2   := -march=x86-64-v3
-FLAGS_avx512 := -march=x86-64-v4 -mprefer-vector-width=512
+# No more than what dispatch.cpp asks the processor for.
+FLAGS_avx2   := -mavx2 -mfma -mbmi2
+FLAGS_avx512 := -mavx512f -mavx512cd -mavx512bw -mavx512dq -mavx512vl -mfma -mprefer-vector-width=512
 FLAGS_neon   :=
 
 MACHINE := $(shell $(CXX) -dumpmachine 2>/dev/null || uname -m)
@@ -229,7 +230,8 @@ $(BUILD)/headers/%.ok: include/mereo/%.h $(HEADERS) Makefile
 # An inline function left in a per-ISA object is a weak symbol, of which the linker keeps one copy
 # for all instruction sets: on an older CPU the program may then die in code for a newer one.
 check-symbols: $(KERNEL_OBJECTS)
-	@! nm -AC $^ </dev/null | grep -E ' [WVu] ' || { echo 'weak symbols in per-ISA objects'; exit 1; }
+	@nm -AC $^ </dev/null >$(BUILD)/symbols
+	@! grep -E ' [WVu] ' $(BUILD)/symbols || { echo 'weak symbols in per-ISA objects'; exit 1; }
 
 check-format:
 	@if command -v clang-format-14 >/dev/null; then clang-format-14 --dry-run -Werror $(FORMATTED); \

@@ -202,7 +202,8 @@ template <class Body> int guarded(const char* argv0, const Body& body) {
 
 inline void add_threads(CLI::App& app, int& count) {
   count = mereo::threads();
-  app.add_option("--threads", count, "Threads; results do not depend on it")->check(whole(1));
+  app.add_option("--threads", count, "Threads; results do not depend on it [one per processor]")
+      ->check(whole(1));
 }
 
 /// A checkpoint itself, or the best (else the last) one of a run folder.

@@ -112,9 +112,12 @@ public:
     if (!std::isnan(e.validation_error_percent))
       std::snprintf(judged, sizeof judged, "  validation error %.2f %%%s",
                     e.validation_error_percent, e.best ? " (best)" : "");
-    std::printf("epoch %lld/%lld  loss %.4f  training error %.2f %%%s  %.0f images/s  %s\n",
+    char rate[32] = ""; // nothing to tell when the epoch was only judged here
+    if (!std::isnan(e.images_per_second))
+      std::snprintf(rate, sizeof rate, "  %.0f images/s", e.images_per_second);
+    std::printf("epoch %lld/%lld  loss %.4f  training error %.2f %%%s%s  %s\n",
                 (long long)(e.epoch), (long long)(e.epochs), e.loss, e.training_error_percent,
-                judged, e.images_per_second, duration(e.seconds).c_str());
+                judged, rate, duration(e.seconds).c_str());
     std::fflush(stdout);
   }
 

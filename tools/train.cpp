@@ -93,12 +93,14 @@ std::string default_folder(const std::string& data) {
 /// fields.
 Fields settle(CLI::App& app, Arguments& a) {
   // Facts in a config.json that are no options.
-  const std::vector<std::string> facts = {"mereo", "pictures", "schedule_total"};
+  const std::vector<std::string> facts = {"mereo", "isa", "pictures", "schedule_total"};
   if (a.out.empty())
     a.out = default_folder(a.data);
   const bool run = std::filesystem::exists(a.out + "/last.safetensors");
   if (a.options.resume && !run)
     throw Error(a.out, "there is no run to resume here", "", "name its folder with --out");
+  if (a.options.resume && !a.config.empty())
+    throw cli::UsageError("--config: a resumed run has its own configuration");
   if (!a.options.resume && run)
     throw Error(a.out, "there is a run in this folder already", "",
                 "continue it with --resume, or choose another folder with --out");
@@ -160,6 +162,11 @@ std::unique_ptr<Model> build(const Arguments& a, const Dataset& data, const Fiel
     const auto [key, value] = parse_setting(text);
     set(settings, key, value);
   }
+  if (a.recipe == "paper") // whatever a file says
+    std::erase_if(wanted, [](const auto& field) {
+      return field.first == "reconstruction_weight" || field.first == "primary_scale" ||
+             field.first == "class_bias" || field.first == "authors_start";
+    });
   for (const auto& [key, value] : settings)
     set(wanted, key, value);
   if (a.recipe == "authors") {

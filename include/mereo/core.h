@@ -34,7 +34,7 @@ public:
 /// Results do not depend on it, to the last bit.
 int threads();
 
-/// Sets threads(). Throws Error unless 1 <= count <= 1024.
+/// Sets threads(). Not while another thread computes. Throws Error unless 1 <= count <= 1024.
 void set_threads(int count);
 
 } // namespace mereo

@@ -38,7 +38,8 @@ struct ConvolutionOptions {
   Activity activity = Activity::linear;
   /// Factor on the convolution, before the bias.
   real scale = 1;
-  /// automatic: whichever is expected to be faster for the shape.
+  /// automatic: whichever is expected to be faster for the shape, the batch included; so a result
+  /// may differ by rounding from one batch size to another.
   ConvolutionMethod method = ConvolutionMethod::automatic;
   /// The most outputs of a Winograd tile along each axis. For the 9x9 kernels with stride 2 of
   /// capsule networks, 3 needs a third of the multiplications at relative errors near 3e-6, and 6 a
@@ -51,7 +52,8 @@ struct ConvolutionOptions {
 Variable convolution(Tape& tape, Variable x, Variable w, Variable bias,
                      const ConvolutionOptions& options);
 
-/// factor * sum (x - target)^2, a scalar; x and target have as many elements.
+/// factor * sum (x - target)^2, a scalar; x and target have as many elements. The target's memory
+/// must outlive the pass.
 Variable squared_error(Tape& tape, Variable x, const Tensor& target, real factor);
 
 /// Every operation of this floor. Those of the capsules are in capsule_ops().

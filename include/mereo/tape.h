@@ -38,7 +38,8 @@ public:
   Tensor value() const { return Tensor::view(slot_->value, shape_); }
   bool empty() const { return slot_ == nullptr; }
   bool needs_gradient() const { return slot_ && slot_->needs_gradient; }
-  /// After backward(): the gradient, or an empty tensor when none reached this value.
+  /// After backward(): the gradient, or an empty tensor when none reached this value. Of an output
+  /// with a ReLU of its own (dense, convolution) it is zero where that was off.
   Tensor gradient() const;
   /// The same value and the same gradient under another shape; not an operation.
   Variable reshape(const Shape& shape) const;

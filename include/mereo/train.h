@@ -73,7 +73,7 @@ struct TrainProgress {
   /// Of the epoch so far.
   double mean_loss, mean_error_percent;
   double learning_rate, gradient_norm;
-  /// Images per second of the steps of this process; seconds until the last step at that rate.
+  /// Images per second over the last half minute; seconds until the last step at that rate.
   double images_per_second, seconds_left;
 };
 
@@ -85,6 +85,7 @@ struct EpochResult {
   /// Not a number without validation pictures.
   double validation_error_percent, validation_loss;
   bool best;
+  /// Images per second: not a number when all steps were an earlier process's.
   double learning_rate, images_per_second, seconds;
 };
 
@@ -125,7 +126,8 @@ struct TrainResult {
 ///   best.safetensors       the checkpoint of the epoch with the lowest validation error
 ///   reconstructions.png    validation pictures over what the model makes of them
 /// A run is a function of the options, the model and the data: a resumed one continues, also in the
-/// middle of an epoch, with the same bits as one never stopped, on any number of threads. When
+/// middle of an epoch, with the same bits as one never stopped, on any number of threads (of one
+/// instruction set: others round otherwise). When
 /// resuming, the model's parameters are replaced by the checkpoint's.
 ///
 /// Throws Error for options out of range; for data that the model does not fit; for a folder that
@@ -152,7 +154,7 @@ struct Evaluation {
   /// Pictures judged: fewer than asked for when the listener stopped it.
   std::int64_t count = 0, wrong = 0;
   std::int64_t classes = 0;
-  /// Mean loss, as in training but without shifts.
+  /// Mean loss of pictures as they are; the reconstruction is that of the predicted class.
   double loss = 0;
   /// (classes, classes): how often a true class (row) was taken for another (column).
   std::vector<std::int64_t> confusion;

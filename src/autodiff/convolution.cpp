@@ -58,6 +58,8 @@ ConvolutionShape check(const Shape& x, const Shape& w, const ConvolutionOptions&
   if (x.rank() != 4 || w.rank() != 4 || x[3] != w[2])
     throw Error("convolution", "image and kernel do not fit", values(),
                 "image (B, H, W, C) takes kernel (KH, KW, C, N)");
+  if (x.elements() == 0 || w.elements() == 0)
+    throw Error("convolution", "there is nothing to convolve", values());
   if (options.stride < 1)
     throw Error("convolution", "the stride is not positive", std::to_string(options.stride));
   if (options.tile < 1)

@@ -60,6 +60,13 @@ Span WinogradAxis::inputs(std::int64_t tile, std::int64_t phase) const {
   return begin < end ? Span{begin, end} : Span{0, 0};
 }
 
+bool WinogradAxis::one_tile_sees_all() const {
+  std::int64_t seen = 0;
+  for (std::int64_t phase = 0; phase < phases; ++phase)
+    seen += inputs(0, phase).size();
+  return tiles == 1 && seen == size;
+}
+
 std::int64_t WinogradAxis::outputs(std::int64_t tile) const {
   return std::min(matrices.outputs, out - tile * matrices.outputs);
 }

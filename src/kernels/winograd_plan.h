@@ -31,6 +31,8 @@ struct WinogradAxis {
   }
   /// The inputs of it that lie within the image: pixel origin + stride * input.
   Span inputs(std::int64_t tile, std::int64_t phase) const;
+  /// Whether the phases of its only tile see every pixel, each then once.
+  bool one_tile_sees_all() const;
   /// How many of its outputs exist.
   std::int64_t outputs(std::int64_t tile) const;
 };

@@ -152,9 +152,11 @@ void WinogradTransforms::grad_input(const Frequencies<const real>& u, Span image
   const std::int64_t row = column * plan_.shape.width;
   const std::int64_t windows = plan_.tiles * plan_.phases, size = plan_.image_elements();
   const Scaled scaled(right.bt, scale);
+  // Otherwise tiles overlap, or leave pixels out.
+  const bool once = plan_.vertical.one_tile_sees_all() && plan_.horizontal.one_tile_sees_all();
   for (std::int64_t i = images.begin * windows; i < images.end * windows; ++i) {
     const std::int64_t image = i / windows, index = i % windows;
-    if (index == 0 && !accumulate)
+    if (index == 0 && !accumulate && !once)
       for (std::int64_t e = 0; e < size; e += plan_.shape.channels)
         std::fill_n(x + image * size + e + channels.begin, channels.size(), real(0));
     const Window here = window(index);
@@ -170,7 +172,7 @@ void WinogradTransforms::grad_input(const Frequencies<const real>& u, Span image
         fetch(source(i + 1, c), left.size, right.size, width);
       first(from_left, right.size, source(i, c), width);
       second(from_right, here.rows.size(), {target + c, row, column}, 0, width, width,
-             {.accumulate = true});
+             {.accumulate = accumulate || !once});
     });
   }
 }

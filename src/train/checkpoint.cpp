@@ -117,6 +117,17 @@ void check_finite(const std::string& path, const Parameters& parameters) {
                     "the checkpoint written before is kept");
 }
 
+/// Runs body; its errors name the file.
+template <class Body> void in_file(const std::string& path, const Body& body) {
+  try {
+    body();
+  } catch (const Error& error) {
+    if (error.where == path)
+      throw;
+    throw Error(path, error.where + ": " + error.problem, error.values, error.hint);
+  }
+}
+
 const std::string& metadata(const TensorFile& file, const std::string& path, const char* key) {
   const auto found = file.metadata.find(key);
   if (found == file.metadata.end())
@@ -130,7 +141,7 @@ Checkpoint parse_metadata(const TensorFile& file, const std::string& path) {
   about.info.config = metadata(file, path, "config");
   about.info.data = metadata(file, path, "data");
   for (const auto& [number, name] : parse_json_object(metadata(file, path, "classes")))
-    about.info.class_names.push_back(std::get<std::string>(name));
+    about.info.class_names.push_back(text_field({{number, name}}, number.c_str()));
   const Fields input = parse_json_object(metadata(file, path, "input"));
   about.info.background = number_field(input, "background");
   about.recipe = parse_json_object(metadata(file, path, "recipe"));
@@ -190,8 +201,8 @@ CheckpointFile read_checkpoint(const std::string& path) {
                 metadata(file.tensors, path, "format") + " instead of " + format);
   if (metadata(file.tensors, path, "checksum") != checksum(file.tensors))
     throw Error(path, "the file is damaged", "its checksum does not match",
-                "use another checkpoint of the run");
-  file.about = parse_metadata(file.tensors, path);
+                "evaluate and predict can use the run's other checkpoint");
+  in_file(path, [&] { file.about = parse_metadata(file.tensors, path); });
   return file;
 }
 
@@ -227,7 +238,8 @@ void restore(const CheckpointFile& file, Model& model, Optimizer* optimizer) {
 
 LoadedModel load_model(const std::string& path) {
   const CheckpointFile file = read_checkpoint(path);
-  LoadedModel loaded{make_model(file.about.info.model, file.about.info.config, 0), file.about.info};
+  LoadedModel loaded{nullptr, file.about.info};
+  in_file(path, [&] { loaded.model = make_model(loaded.info.model, loaded.info.config, 0); });
   restore(file, *loaded.model, nullptr);
   return loaded;
 }

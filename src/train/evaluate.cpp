@@ -22,6 +22,7 @@ void check_fits(const InputShape& input, const Dataset& data) {
 }
 
 Evaluation evaluate(Model& model, const Dataset& data, const EvaluationOptions& options) {
+  data.check();
   check_fits(model.input(), data);
   std::vector<std::int64_t> indices(options.indices.begin(), options.indices.end());
   if (indices.empty())

@@ -1,5 +1,7 @@
 #include "train/memory_need.h"
 
+#include <algorithm>
+
 namespace mereo {
 
 namespace {
@@ -15,14 +17,17 @@ std::int64_t step_peak(Model& model, std::int64_t batch) {
   return std::int64_t(tape.arena().peak());
 }
 
-/// Activations grow in proportion to the batch once it is a few vector registers wide (the routing
-/// computes that many pictures at once), so two small batches tell the size of a large one.
+/// Measured; but where two small batches tell that it would be much, their word is taken for it, so
+/// that the need is known before it is felt.
 std::int64_t activation_bytes(Model& model, std::int64_t batch) {
-  constexpr std::int64_t small = 16;
-  if (batch <= 2 * small)
-    return step_peak(model, batch);
-  const std::int64_t one = step_peak(model, small), two = step_peak(model, 2 * small);
-  return one + (two - one) * (batch - small) / small;
+  constexpr std::int64_t small = 16, much = std::int64_t(4) << 30;
+  if (batch > 2 * small) {
+    const std::int64_t one = step_peak(model, small), two = step_peak(model, 2 * small);
+    const std::int64_t guess = one + (two - one) * ((batch - small) / small);
+    if (guess > much)
+      return guess;
+  }
+  return step_peak(model, batch);
 }
 
 } // namespace
@@ -47,10 +52,10 @@ MemoryNeed measure_memory(Model& model, Optimizer& optimizer, const Dataset& dat
   need.gradients = std::int64_t(model.parameters().gradients().size()) * element;
   for (const auto& [name, block] : optimizer.state())
     need.optimizer += std::int64_t(block.size()) * element;
-  need.activations = activation_bytes(model, batch);
+  need.activations = activation_bytes(model, std::min(batch, data.count));
   // The loader fills one batch while the other is in use.
   need.data = std::int64_t(data.pixels.size()) + std::int64_t(data.labels.size()) * 4 +
-              2 * batch * data.image_size() * element;
+              2 * std::min(batch, data.count) * data.image_size() * element;
   return need;
 }
 

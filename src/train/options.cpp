@@ -11,14 +11,21 @@ void check_options(const TrainOptions& options) {
     if (!holds)
       throw Error("train", problem, std::to_string(value));
   };
-  demand(options.epochs >= 1, "the number of epochs must be at least 1", options.epochs);
-  demand(options.batch >= 1, "the batch must have at least one picture", options.batch);
+  constexpr std::int64_t most_epochs = 1 << 20, most_pictures = 1 << 20;
+  demand(options.epochs >= 1 && options.epochs <= most_epochs,
+         "the number of epochs must be 1 to 1048576", options.epochs);
+  demand(options.batch >= 1 && options.batch <= most_pictures,
+         "the batch must have 1 to 1048576 pictures", options.batch);
   demand(options.clip >= 0, "the longest gradient must not be negative", options.clip);
   demand(options.max_shift >= 0, "the shift must not be negative", options.max_shift);
   demand(options.validation >= -1, "the number of validation pictures must not be negative",
          options.validation);
-  demand(options.save_seconds >= 0 && options.save_steps >= 0 && options.history_steps >= 0,
-         "the time between saves and lines of history must not be negative", options.save_steps);
+  demand(options.save_seconds >= 0, "the time between saves must not be negative",
+         options.save_seconds);
+  demand(options.save_steps >= 0, "the steps between saves must not be negative",
+         options.save_steps);
+  demand(options.history_steps >= 0, "the steps between lines of history must not be negative",
+         options.history_steps);
   options.schedule.check();
 }
 

@@ -60,7 +60,8 @@ TrainResult Run::run() {
 }
 
 void Run::begin() {
-  Fields config = {{"mereo", std::string(version)}, {"epochs", options_.epochs}};
+  Fields config = {
+      {"mereo", std::string(version)}, {"isa", std::string(isa())}, {"epochs", options_.epochs}};
   config.insert(config.end(), recipe_.begin(), recipe_.end());
   config.insert(config.end(), options_.notes.begin(), options_.notes.end());
   if (!options_.resume) {
@@ -98,7 +99,10 @@ bool Run::run_epoch() {
     step();
     state_.position = loader_.position();
     const double seconds = seconds_since(start);
-    seconds_ += seconds;
+    constexpr double memory = 20;
+    const double kept = std::exp(-seconds / memory);
+    recent_seconds_ = kept * recent_seconds_ + seconds;
+    recent_pictures_ = kept * recent_pictures_ + double(predicted_.size());
     epoch_seconds_ += seconds;
     state_.seconds += seconds;
     report_step();
@@ -144,7 +148,6 @@ void Run::account(const Outputs& outputs) {
   sums.margin += progress_.margin * double(pictures);
   sums.reconstruction += progress_.reconstruction * double(pictures);
   sums.pictures += pictures;
-  pictures_ += pictures;
   epoch_pictures_ += pictures;
 }
 
@@ -203,6 +206,7 @@ void Run::save(const std::string& path) {
 
 TrainResult train(Model& model, const Dataset& training, const TrainOptions& options,
                   TrainListener& listener) {
+  training.check();
   check_fits(model.input(), training);
   const TrainOptions settled = settle(options, training);
   return Run(model, training, settled, listener).run();

@@ -57,9 +57,11 @@ private:
   TrainState state_;
   TrainProgress progress_{};
   Clock::time_point saved_;
-  /// Pictures and seconds of the steps of this process, and of this epoch in it.
-  std::int64_t pictures_ = 0, epoch_pictures_ = 0;
-  double seconds_ = 0, epoch_seconds_ = 0;
+  /// Pictures and seconds of the steps of the last half minute or so, older ones fading, and of the
+  /// steps of this epoch in this process.
+  double recent_pictures_ = 0, recent_seconds_ = 0;
+  std::int64_t epoch_pictures_ = 0;
+  double epoch_seconds_ = 0;
 };
 
 } // namespace mereo

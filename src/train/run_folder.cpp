@@ -1,7 +1,10 @@
 #include "train/run_folder.h"
 
 #include <algorithm>
+#include <cerrno>
+#include <fcntl.h>
 #include <filesystem>
+#include <sys/file.h>
 
 namespace mereo {
 
@@ -12,6 +15,14 @@ bool exists(const std::string& path) {
   return std::filesystem::exists(path, ignored);
 }
 
+/// Whether a file of that name is one of ours that was never completed (see AtomicFile).
+bool is_temporary(const std::string& name) {
+  constexpr const char* ours[] = {"last.safetensors", "best.safetensors", "config.json",
+                                  "test.json", "reconstructions.png"};
+  return std::any_of(std::begin(ours), std::end(ours),
+                     [&](const std::string& file) { return name.starts_with(file + ".tmp-"); });
+}
+
 } // namespace
 
 std::string RunFolder::path(const char* file) const {
@@ -19,28 +30,43 @@ std::string RunFolder::path(const char* file) const {
 }
 
 RunFolder RunFolder::create(const std::string& directory) {
-  RunFolder folder;
-  folder.directory_ = directory;
+  RunFolder folder(directory);
   if (!folder.writes())
     return folder;
-  // A folder without a checkpoint has nothing to lose.
-  if (exists(folder.last()))
-    throw Error(directory, "there is a run in this folder already", "",
-                "resume it, or choose another folder");
   std::error_code error;
   std::filesystem::create_directories(directory, error);
   if (error)
     throw Error(directory, "cannot make this folder", error.message());
+  folder.enter();
+  if (exists(folder.last()) || exists(folder.best()))
+    throw Error(directory, "there is a run in this folder already", "",
+                "resume it, or choose another folder");
+  truncate_json_lines(folder.path("history.jsonl"), 0); // of a run without a checkpoint
   return folder;
 }
 
 RunFolder RunFolder::open(const std::string& directory) {
-  RunFolder folder;
-  folder.directory_ = directory;
+  RunFolder folder(directory);
   if (directory.empty() || !exists(folder.last()))
     throw Error(directory.empty() ? "train" : directory, "there is no run to resume here", "",
                 "a run folder holds last.safetensors");
+  folder.enter();
   return folder;
+}
+
+void RunFolder::enter() {
+  lock_ =
+      std::make_shared<Descriptor>(::open(directory_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (lock_->get() < 0)
+    throw file_error(directory_, "cannot open", errno);
+  // Some network file systems know no locks: then the user has to take care.
+  if (::flock(lock_->get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+    throw Error(directory_, "another process is training in this folder", "",
+                "wait for it, or choose another folder");
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator(directory_, ignored))
+    if (is_temporary(entry.path().filename().string()))
+      std::filesystem::remove(entry.path(), ignored);
 }
 
 void RunFolder::write_config(const Fields& config) {

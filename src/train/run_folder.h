@@ -1,16 +1,20 @@
 // The files of a run.
 #pragma once
 
+#include "io/file.h"
 #include "train/checkpoint.h"
+
+#include <memory>
 
 namespace mereo {
 
-/// A run folder; one without a path writes nothing.
+/// A run folder, locked against other processes; one without a path writes nothing.
 class RunFolder {
 public:
-  /// Makes the folder of a new run. Throws Error when a run is in it already.
+  RunFolder() = default;
+  /// Makes the folder of a new run. Throws Error when a run is in it already, or on its way.
   static RunFolder create(const std::string& directory);
-  /// A run to be continued. Throws Error when there is none.
+  /// A run to be continued. Throws Error when there is none, or it has not stopped.
   static RunFolder open(const std::string& directory);
 
   bool writes() const { return !directory_.empty(); }
@@ -25,9 +29,13 @@ public:
   std::int64_t keep_history(std::int64_t count);
 
 private:
+  explicit RunFolder(const std::string& directory) : directory_(directory) {}
+  /// Locks the folder and removes what killed processes left in it.
+  void enter();
   std::string path(const char* file) const;
 
   std::string directory_;
+  std::shared_ptr<Descriptor> lock_;
 };
 
 Fields history_line(const EpochResult& epoch);

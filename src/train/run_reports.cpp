@@ -14,7 +14,7 @@ void Run::report_step() {
   progress_.step = state_.step;
   progress_.mean_loss = sums.loss / double(sums.pictures);
   progress_.mean_error_percent = 100.0 * double(sums.wrong) / double(sums.pictures);
-  progress_.images_per_second = double(pictures_) / seconds_;
+  progress_.images_per_second = recent_pictures_ / recent_seconds_;
   const std::int64_t left = loader_.samples() * (options_.epochs - progress_.epoch) - sums.pictures;
   progress_.seconds_left = double(left) / progress_.images_per_second;
   listener_.stepped(progress_);
@@ -39,7 +39,8 @@ EpochResult Run::epoch_result(const Evaluation& judged) const {
                     .validation_loss = judge ? judged.loss : nan,
                     .best = false,
                     .learning_rate = options_.schedule.at(state_.step - 1),
-                    .images_per_second = double(epoch_pictures_) / epoch_seconds_,
+                    .images_per_second =
+                        epoch_pictures_ > 0 ? double(epoch_pictures_) / epoch_seconds_ : nan,
                     .seconds = state_.seconds};
   const double error = epoch.validation_error_percent;
   epoch.best = judge && (state_.best_epoch == 0 || error < state_.best_error_percent ||
