@@ -22,5 +22,20 @@ fi
 ${CXX:-g++} -std=c++20 ${SANITIZE:+-fsanitize=$SANITIZE} "$prefix/outside.cpp" $flags -o "$prefix/outside"
 MEREO_ISA=reference "$prefix/outside" | grep -qx reference
 
+# The example of the README compiles as it stands there.
+sed -n '/^```cpp$/,/^```$/p' README.md | sed '1d;$d' >"$prefix/classify.cpp"
+# shellcheck disable=SC2086
+${CXX:-g++} -std=c++20 ${SANITIZE:+-fsanitize=$SANITIZE} "$prefix/classify.cpp" $flags -o "$prefix/classify"
+
+for program in train evaluate predict; do
+  "$prefix/bin/mereo-$program" --help | grep -q -e --threads
+done
+
+# A package is built below DESTDIR for another PREFIX.
+"${MAKE:-make}" -s install DESTDIR="$prefix/stage" PREFIX=/usr BUILD="${BUILD:-build}"
+grep -q '^prefix=/usr$' "$prefix/stage/usr/lib/pkgconfig/mereo.pc"
+[ -x "$prefix/stage/usr/bin/mereo-train" ]
+rm -r "$prefix/stage"
+
 "${MAKE:-make}" -s uninstall PREFIX="$prefix" BUILD="${BUILD:-build}"
 [ -z "$(find "$prefix/lib" "$prefix/include" "$prefix/bin" -type f)" ]

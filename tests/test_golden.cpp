@@ -88,9 +88,11 @@ void check_forward(const Golden& golden, const Tape& tape, const Outputs& out) {
     golden.require(layer, output_of(tape, layer), forward_tolerance);
   golden.require("classes", out.capsules, forward_tolerance);
   golden.require("lengths", out.scores, forward_tolerance);
-  if (golden.file.find("output.reconstruction"))
+  if (golden.file.find("output.reconstruction")) {
+    for (const char* layer : {"decoder.dense1", "decoder.dense2"})
+      golden.require(layer, output_of(tape, layer), forward_tolerance);
     golden.require("reconstruction", out.reconstruction, forward_tolerance);
-  else
+  } else
     CHECK(out.reconstruction.empty());
   golden.require("margin_loss", out.classification_loss, loss_tolerance);
   if (!out.reconstruction.empty())

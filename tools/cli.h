@@ -193,7 +193,7 @@ template <class Body> int guarded(const char* argv0, const Body& body) {
     std::fprintf(stderr, "%s: %s; see %s --help\n", program.c_str(), error.what(), program.c_str());
     return usage_failure;
   } catch (const std::bad_alloc&) {
-    std::fprintf(stderr, "%s: out of memory (try a smaller --batch)\n", program.c_str());
+    std::fprintf(stderr, "%s: out of memory\n", program.c_str());
   } catch (const std::exception& error) {
     std::fprintf(stderr, "%s: %s\n", program.c_str(), error.what());
   }

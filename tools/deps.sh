@@ -2,9 +2,9 @@
 # Finds what building and testing need by compiling against it, and installs what is missing when it
 # may (root, or sudo without a password); otherwise prints the exact command and exits 1.
 #
-#   tools/deps.sh check|install|dev [CONFIG]
+#   tools/deps.sh check|install|lint|dev [CONFIG]
 #
-# check never installs; dev adds what only contributors need. CONFIG receives, as make variables,
+# check never installs; lint adds what checks the sources, dev all that only contributors need. CONFIG receives, as make variables,
 # which optional libraries were found. From the environment: CXX, CPPFLAGS, LDFLAGS, and LINK_FLAGS
 # (those of OpenMP and the sanitizers).
 # shellcheck disable=SC2086 # flags and package names are lists of words
@@ -15,6 +15,7 @@ CXX=${CXX:-g++}
 LINK_FLAGS=${LINK_FLAGS--fopenmp}
 
 needs="compiler openmp zlib xsimd stb cli11 json doctest fetch"
+[ "$mode" != lint ] || needs="$needs format shellcheck"
 [ "$mode" != dev ] || needs="$needs benchmark clang libomp format valgrind shellcheck torch"
 
 manager=none

@@ -117,14 +117,16 @@ def margin_loss(lengths, labels, config):
     return total / len(labels)
 
 
-def decode(capsules, labels, p):
-    """The reconstruction network on the capsule of the true class, the others masked by zeros."""
+def decode(capsules, labels, p, out):
+    """The reconstruction network on the capsule of the true class, the others masked by zeros. Its
+    hidden layers go to out."""
     masked = torch.zeros_like(capsules)
     for image, label in enumerate(labels):
         masked[image, label] = capsules[image, label]
     hidden = masked.reshape(len(labels), -1)
     for layer in ("dense1", "dense2"):
         hidden = torch.relu(hidden @ p[f"decoder.{layer}.weight"] + p[f"decoder.{layer}.bias"])
+        out[f"decoder.{layer}"] = hidden
     return torch.sigmoid(hidden @ p["decoder.pixels.weight"] + p["decoder.pixels.bias"])
 
 
@@ -148,7 +150,7 @@ def forward(p, images, labels, config):
     out["margin_loss"] = margin_loss(out["lengths"], labels, config)
     out["loss"] = out["margin_loss"]
     if config["decoder"]:
-        out["reconstruction"] = decode(out["classes"], labels, p)
+        out["reconstruction"] = decode(out["classes"], labels, p, out)
         error = ((out["reconstruction"] - images.reshape(batch, -1)) ** 2).sum() / batch
         out["reconstruction_loss"] = config["reconstruction_weight"] * error
         out["loss"] = out["loss"] + out["reconstruction_loss"]

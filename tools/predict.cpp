@@ -17,7 +17,8 @@ struct Arguments {
 struct Prediction {
   std::int32_t label = 0;
   std::vector<real> lengths;  // (classes)
-  std::string reconstruction; // the file it is in, if any
+  std::string reconstruction; // the file for the pair, if any
+  Tensor pair;                // as read, and as reconstructed
 };
 
 /// The picture as the model reads it: (1, H, W, C).
@@ -52,13 +53,13 @@ void note_brightness(const std::string& path, const Tensor& image, const Checkpo
                  path.c_str(), border > 0.5 ? "bright" : "dark");
 }
 
-/// Writes what was read beside what was made of it.
-void write_pair(const std::string& path, const Tensor& image, const Variable& reconstruction) {
+/// What was read beside what was made of it.
+Tensor pair_of(const Tensor& image, const Variable& reconstruction) {
   const Shape& shape = image.shape();
   const Tensor pair(Shape{2, shape[1], shape[2], shape[3]});
   std::copy_n(image.data(), image.elements(), pair.data());
   std::copy_n(reconstruction.data(), image.elements(), pair.data() + image.elements());
-  write_png(path, contact_sheet(pair, 2));
+  return contact_sheet(pair, 2);
 }
 
 Prediction predict(Tape& tape, LoadedModel& loaded, const std::string& path, const Arguments& a) {
@@ -77,7 +78,7 @@ Prediction predict(Tape& tape, LoadedModel& loaded, const std::string& path, con
       a.reconstruction.empty()
           ? std::filesystem::path(path).replace_extension(".reconstruction.png").string()
           : a.reconstruction;
-  write_pair(result.reconstruction, image, outputs.reconstruction);
+  result.pair = pair_of(image, outputs.reconstruction);
   return result;
 }
 
@@ -136,16 +137,22 @@ int run(int argc, char** argv) {
                 std::to_string(channels) + " channels");
   Tape tape;
   nlohmann::ordered_json report = nlohmann::ordered_json::array();
+  // Answers come before pictures, which may fail to be written.
+  std::vector<Prediction> made;
   for (const std::string& path : a.images) {
-    const Prediction p = predict(tape, loaded, path, a);
+    made.push_back(predict(tape, loaded, path, a));
     if (a.json)
-      report.push_back(json_of(path, p, loaded.info));
+      report.push_back(json_of(path, made.back(), loaded.info));
     else
-      print_text(path, p, loaded.info);
+      print_text(path, made.back(), loaded.info);
   }
   if (a.json)
     std::printf("%s\n",
                 report.dump(2, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
+  std::fflush(stdout);
+  for (const Prediction& p : made)
+    if (!p.reconstruction.empty())
+      write_png(p.reconstruction, p.pair);
   return 0;
 }
 

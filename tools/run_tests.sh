@@ -38,6 +38,7 @@ run() {
     echo "FAILED  $name (exit status $status): $good passed, $bad failed in $seconds s"
   else
     printf '%-7s %s: %s passed in %s s\n' ok "$name" "$good" "$seconds"
+    sed -n 's/.* is not here: /          &/p' "$log"
     slowest
   fi
 }

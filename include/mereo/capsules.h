@@ -37,7 +37,7 @@ Variable mask(Tape& tape, Variable capsules, std::span<const std::int32_t> which
 
 struct MarginLoss {
   /// m+, m- and lambda of Sabour et al. 2017, eq. 4.
-  real present = real(0.9), absent = real(0.1), absent_weight = real(0.5);
+  double present = 0.9, absent = 0.1, absent_weight = 0.5;
 };
 
 /// Mean over the batch of sum_k T_k max(0, m+ - |v_k|)^2 + lambda (1 - T_k) max(0, |v_k| - m-)^2.

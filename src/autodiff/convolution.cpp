@@ -5,6 +5,7 @@
 #include "kernels/convolution.h"
 #include "autodiff/affine.h"
 #include "autodiff/op_list.h"
+#include "core/range.h"
 #include "kernels/winograd.h"
 
 namespace mereo {
@@ -49,7 +50,7 @@ struct Extent {
 Extent extent(std::int64_t size, std::int64_t kernel, std::int64_t stride, Padding padding) {
   if (padding == Padding::valid)
     return {(size - kernel) / stride + 1, 0};
-  const std::int64_t out = (size + stride - 1) / stride;
+  const std::int64_t out = ceiling(size, stride);
   return {out, std::max<std::int64_t>(0, (out - 1) * stride + kernel - size) / 2};
 }
 

@@ -20,7 +20,7 @@ struct Saved {
 
 /// How far a length is on the wrong side of its margin, NaN kept.
 real violation(real length, bool present, const MarginLoss& options) {
-  const real by = present ? options.present - length : length - options.absent;
+  const real by = present ? real(options.present) - length : length - real(options.absent);
   return by <= 0 ? real(0) : by;
 }
 
@@ -35,7 +35,7 @@ void margin_loss_vjp(Tape& tape, const void* saved) {
     for (std::int64_t k = 0; k < K; ++k) {
       const std::int64_t at = b * K + k;
       const bool present = s.labels[b] == k;
-      const real slope = present ? real(-1) : s.options.absent_weight;
+      const real slope = present ? real(-1) : real(s.options.absent_weight);
       const real grad = factor * slope * violation(s.lengths.data()[at], present, s.options);
       sink.data[at] = sink.accumulate ? sink.data[at] + grad : grad;
     }

@@ -1,9 +1,11 @@
 // Parallel loops whose results do not depend on the number of threads.
 //
-// Work is cut into chunks by its size alone; which thread runs a chunk is left to OpenMP. A chunk
-// writes only what it owns, so the result has the same bits on any number of threads. Reductions
-// write one partial result per chunk, and the caller folds them in order.
+// Work is cut into chunks; which thread runs a chunk is left to OpenMP. A chunk writes only what it
+// owns, so the result has the same bits on any number of threads. Reductions are cut by their size
+// alone: they write one partial result per chunk, and the caller folds them in order.
 #pragma once
+
+#include "core/range.h"
 
 #include <mereo/core.h>
 
@@ -17,7 +19,7 @@ namespace mereo {
 struct Chunks {
   std::int64_t size, grain;
 
-  std::int64_t count() const { return (size + grain - 1) / grain; }
+  std::int64_t count() const { return ceiling(size, grain); }
   std::int64_t begin(std::int64_t chunk) const { return chunk * grain; }
   std::int64_t end(std::int64_t chunk) const { return std::min(size, (chunk + 1) * grain); }
 };

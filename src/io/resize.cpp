@@ -41,43 +41,47 @@ std::vector<Mix> axis_mixes(std::int64_t in, std::int64_t out) {
   return mixes;
 }
 
+/// A row of the picture with its columns mixed: (width, channels).
+void mix_columns(const Image& image, std::int64_t y, const std::vector<Mix>& columns, float* out) {
+  const std::uint8_t* row = image.pixels.data() + y * image.width * image.channels;
+  for (const Mix& mix : columns)
+    for (std::int64_t c = 0; c < image.channels; ++c) {
+      float sum = 0;
+      for (std::size_t k = 0; k < mix.weights.size(); ++k)
+        sum += mix.weights[k] * float(row[(mix.first + std::int64_t(k)) * image.channels + c]);
+      *out++ = sum;
+    }
+}
+
 } // namespace
 
 Image resize_image(const Image& image, std::int64_t height, std::int64_t width) {
   if (height < 1 || width < 1 || height > pixel_limit / width)
     throw Error("resize_image", "the wanted size is out of range",
                 std::to_string(height) + " x " + std::to_string(width));
+  const Shape shape{image.height, image.width, image.channels};
+  if (shape.elements() < 1 || shape.elements() != std::int64_t(image.pixels.size()))
+    throw Error("resize_image", "the picture is empty, or its pixels are not as many as its size",
+                shape.text() + ", " + std::to_string(image.pixels.size()) + " pixels");
   if (image.height == height && image.width == width)
     return image;
-  const std::int64_t channels = image.channels;
   const auto columns = axis_mixes(image.width, width), rows = axis_mixes(image.height, height);
 
-  std::vector<float> narrow(std::size_t(image.height * width * channels)); // columns done
-  for (std::int64_t y = 0; y < image.height; ++y)
-    for (std::int64_t x = 0; x < width; ++x)
-      for (std::int64_t c = 0; c < channels; ++c) {
-        const Mix& mix = columns[std::size_t(x)];
-        float sum = 0;
-        for (std::size_t k = 0; k < mix.weights.size(); ++k) {
-          const std::int64_t from = mix.first + std::int64_t(k);
-          sum += mix.weights[k] *
-                 float(image.pixels[std::size_t((y * image.width + from) * channels + c)]);
-        }
-        narrow[std::size_t((y * width + x) * channels + c)] = sum;
-      }
-
-  Image result{height, width, channels, {}};
-  result.pixels.resize(std::size_t(height * width * channels));
-  for (std::int64_t y = 0; y < height; ++y)
-    for (std::int64_t i = 0; i < width * channels; ++i) {
-      const Mix& mix = rows[std::size_t(y)];
-      float sum = 0;
-      for (std::size_t k = 0; k < mix.weights.size(); ++k)
-        sum += mix.weights[k] *
-               narrow[std::size_t((mix.first + std::int64_t(k)) * width * channels + i)];
-      result.pixels[std::size_t(y * width * channels + i)] =
-          std::uint8_t(std::min(255.0f, std::floor(sum + 0.5f)));
+  // Row by row, so that a picture a pixel wide and millions high takes no more than it has.
+  const std::int64_t size = width * image.channels;
+  std::vector<float> one(std::size_t(size), 0.0f), sum(one);
+  Image result{height, width, image.channels, {}};
+  result.pixels.reserve(std::size_t(height * size));
+  for (const Mix& mix : rows) {
+    std::fill(sum.begin(), sum.end(), 0.0f);
+    for (std::size_t k = 0; k < mix.weights.size(); ++k) {
+      mix_columns(image, mix.first + std::int64_t(k), columns, one.data());
+      for (std::size_t i = 0; i < sum.size(); ++i)
+        sum[i] += mix.weights[k] * one[i];
     }
+    for (const float x : sum)
+      result.pixels.push_back(std::uint8_t(std::min(255.0f, std::floor(x + 0.5f))));
+  }
   return result;
 }
 

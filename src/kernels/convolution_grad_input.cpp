@@ -27,7 +27,7 @@ public:
     return kernels.tile_rows * gemm_depth;
   }
   static std::int64_t memory_size(const GemmKernels& kernels) {
-    const std::int64_t panels = (columns_at_once + kernels.tile_columns - 1) / kernels.tile_columns;
+    const std::int64_t panels = ceiling(columns_at_once, kernels.tile_columns);
     return left_size(kernels) + panels * kernels.tile_columns * gemm_depth;
   }
 
@@ -63,13 +63,10 @@ private:
   void announce_weights(std::int64_t column, std::int64_t filter, std::int64_t windows) {
     locate_weights(column, filter);
     weights_ahead_.announce(weights_, columns_, 0, depth_,
-                            (windows + kernels_.tile_rows - 1) / kernels_.tile_rows *
-                                column_tiles());
+                            ceiling(windows, kernels_.tile_rows) * column_tiles());
   }
 
-  std::int64_t column_tiles() const {
-    return (columns_ + kernels_.tile_columns - 1) / kernels_.tile_columns;
-  }
+  std::int64_t column_tiles() const { return ceiling(columns_, kernels_.tile_columns); }
 
   void scatter(std::int64_t first, std::int64_t last, std::int64_t run, std::int64_t column,
                std::int64_t filter) {
@@ -149,7 +146,7 @@ std::int64_t images_at_once(const ConvolutionShape& shape) {
   if (shares > threads())
     shares = shares / threads() * threads();
   shares = std::clamp<std::int64_t>(shares, 1, shape.batch);
-  return (shape.batch + shares - 1) / shares;
+  return ceiling(shape.batch, shares);
 }
 
 } // namespace
@@ -167,9 +164,8 @@ void convolution_grad_input(const ConvolutionShape& shape, const real* grad_y, c
   const Chunks images{shape.batch, images_at_once(shape)};
   std::int64_t share = windows.run;
   if (windows.run == shape.channels && images.count() < threads()) {
-    const std::int64_t shares = (threads() + images.count() - 1) / images.count();
-    share = (windows.run + shares - 1) / shares;
-    share = (share + kernels.tile_columns - 1) / kernels.tile_columns * kernels.tile_columns;
+    const std::int64_t shares = ceiling(threads(), images.count());
+    share = round_up(ceiling(windows.run, shares), kernels.tile_columns);
   }
   const Chunks channels{windows.run, share};
   const std::int64_t per_image = shape.out_height * shape.out_width;

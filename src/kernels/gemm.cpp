@@ -17,10 +17,6 @@ namespace {
 constexpr std::int64_t columns_at_once = 256;    // of b: with gemm_depth, 384 KB
 constexpr std::int64_t smallest_piece = 1 << 20; // multiplications: 20 us
 
-std::int64_t round_up(std::int64_t x, std::int64_t unit) {
-  return ceiling(x, unit) * unit;
-}
-
 /// In how many parts the inner dimension is summed. A small result that sums over a batch, as the
 /// gradient of the first layer's weights, has no other work to share.
 std::int64_t inner_parts(const Gemm& product) {

@@ -1,20 +1,11 @@
 // One thread's share of a matrix product.
 #pragma once
 
+#include "core/range.h"
 #include "kernels/gemm.h"
 #include "kernels/read_ahead.h"
 
 namespace mereo {
-
-inline std::int64_t ceiling(std::int64_t x, std::int64_t divisor) {
-  return (x + divisor - 1) / divisor;
-}
-
-/// Half-open interval.
-struct Range {
-  std::int64_t begin, end;
-  std::int64_t size() const { return end - begin; }
-};
 
 /// What all pieces of a product share.
 struct GemmPlan {

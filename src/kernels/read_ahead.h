@@ -1,6 +1,7 @@
 // Cache lines that will be packed next, fetched by the register tiles that run before.
 #pragma once
 
+#include "core/range.h"
 #include "kernels/table.h"
 
 #include <algorithm>
@@ -22,8 +23,8 @@ public:
     std::copy_n(where, count, rows_);
     count_ = count;
     offset_ = offset;
-    lines_ = (elements + line - 1) / line;
-    share_ = std::min(limit, (count * lines_ + tiles - 1) / tiles);
+    lines_ = ceiling(elements, line);
+    share_ = std::min(limit, ceiling(count * lines_, tiles));
     row_ = at_ = 0;
   }
 

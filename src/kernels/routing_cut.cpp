@@ -16,8 +16,8 @@ constexpr Index line = 16;
 Chunks make_ranges(const RoutingShape& shape) {
   const Index each = shape.parents * shape.parent_pose * shape.child_pose;
   const Index wanted = std::max(least_range, range_elements / std::max<Index>(each, 1));
-  const Index count = std::max<Index>(1, (shape.children + wanted - 1) / wanted);
-  return {shape.children, std::max<Index>(1, (shape.children + count - 1) / count)};
+  const Index count = std::max<Index>(1, ceiling(shape.children, wanted));
+  return {shape.children, std::max<Index>(1, ceiling(shape.children, count))};
 }
 
 void add_from_tile(Index count, Index columns, const real* tile, Index images, real* rows,
@@ -31,12 +31,12 @@ void add_from_tile(Index count, Index columns, const real* tile, Index images, r
 
 RoutingCut::RoutingCut(const RoutingShape& shape, Index batch)
     : kernel(kernels().routing), shape(shape), batch(batch), images(kernel.images),
-      tiles((batch + images - 1) / images), poses(shape.parents * shape.parent_pose),
+      tiles(ceiling(batch, images)), poses(shape.parents * shape.parent_pose),
       columns(shape.children * shape.child_pose), size(poses * images), ranges(make_ranges(shape)) {
 }
 
 ThreadScratch::ThreadScratch(Arena& arena, Index size)
-    : size_((size + line - 1) / line * line), // whole cache lines
+    : size_(round_up(size, line)), // whole cache lines
       memory_(arena.allocate_array<real>(std::size_t(threads() * size_))) {}
 
 void to_tile(Index count, Index columns, const real* rows, Index stride, Index images, real* tile) {

@@ -17,10 +17,6 @@ constexpr std::int64_t product_rows = 512;
 /// Channels, or filters, of the weights that a task transforms.
 constexpr std::int64_t weights_grain = 8;
 
-std::int64_t ceiling(std::int64_t x, std::int64_t divisor) {
-  return (x + divisor - 1) / divisor;
-}
-
 /// What the three passes share: the plan, the kernels, and scratch memory for every thread.
 class Worker {
 public:
@@ -51,10 +47,10 @@ public:
   }
 
   /// body(transforms, some) for pieces of the images.
-  template <class Body> void transform_images(Span images, const Body& body) const {
+  template <class Body> void transform_images(Range images, const Body& body) const {
     const Chunks chunks{images.size(), images_grain};
     transform(chunks.count(), [&](WinogradTransforms& transforms, std::int64_t i) {
-      body(transforms, Span{images.begin + chunks.begin(i), images.begin + chunks.end(i)});
+      body(transforms, Range{images.begin + chunks.begin(i), images.begin + chunks.end(i)});
     });
   }
 
@@ -132,7 +128,7 @@ void winograd_forward(const ConvolutionShape& shape, const WinogradTiling& tilin
   const Frequencies<real> m = worker.rows(shape.batch * plan.tiles, shape.filters);
 
   for (std::int64_t block = 0; block < blocks.count(); ++block) {
-    const Span channels{blocks.begin(block), blocks.end(block)};
+    const Range channels{blocks.begin(block), blocks.end(block)};
     worker.transform_weights(
         channels.size(), weights_grain,
         [&](WinogradTransforms& transforms, std::int64_t phase, std::int64_t begin,
@@ -142,7 +138,7 @@ void winograd_forward(const ConvolutionShape& shape, const WinogradTiling& tilin
     for (std::int64_t first = 0; first < shape.batch; first += plan.image_block) {
       const std::int64_t count = std::min(plan.image_block, shape.batch - first);
       worker.transform_images({first, first + count},
-                              [&](WinogradTransforms& transforms, Span some) {
+                              [&](WinogradTransforms& transforms, Range some) {
                                 transforms.input(x, some, first, channels, u);
                               });
       WinogradProduct product{};
@@ -180,7 +176,7 @@ void winograd_grad_input(const ConvolutionShape& shape, const WinogradTiling& ti
     transforms.grad_output(grad_y, image, m);
   });
   for (std::int64_t block = 0; block < blocks.count(); ++block) {
-    const Span channels{blocks.begin(block), blocks.end(block)};
+    const Range channels{blocks.begin(block), blocks.end(block)};
     worker.transform_weights(shape.filters, transpose_depth,
                              [&](WinogradTransforms& transforms, std::int64_t phase,
                                  std::int64_t begin, std::int64_t end) {
@@ -201,7 +197,7 @@ void winograd_grad_input(const ConvolutionShape& shape, const WinogradTiling& ti
       product.c_row = u.layout.stride;
       worker.multiply(product, m.layout.frequency, v.layout.frequency, u.layout.frequency);
       worker.transform_images(
-          {first, first + count}, [&](WinogradTransforms& transforms, Span some) {
+          {first, first + count}, [&](WinogradTransforms& transforms, Range some) {
             transforms.grad_input(readable(u), some, first, channels, scale, accumulate, grad_x);
           });
     }
@@ -223,11 +219,11 @@ void winograd_grad_weight(const ConvolutionShape& shape, const WinogradTiling& t
     transforms.grad_output(grad_y, image, m);
   });
   for (std::int64_t block = 0; block < blocks.count(); ++block) {
-    const Span channels{blocks.begin(block), blocks.end(block)};
+    const Range channels{blocks.begin(block), blocks.end(block)};
     for (std::int64_t first = 0; first < shape.batch; first += plan.image_block) {
       const std::int64_t count = std::min(plan.image_block, shape.batch - first);
       worker.transform_images({first, first + count},
-                              [&](WinogradTransforms& transforms, Span some) {
+                              [&](WinogradTransforms& transforms, Range some) {
                                 transforms.input(x, some, first, channels, u);
                               });
       WinogradProduct product{};

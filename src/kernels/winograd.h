@@ -17,7 +17,7 @@ namespace mereo {
 struct WinogradTiling {
   /// The most outputs m of a tile along each axis. Tiles are smaller where that covers the image as
   /// well, or where m + r - 1 would exceed winograd_limit. Relative errors in single precision (in
-  /// the norm, for five taps and sums of a thousand terms): m = 3 about 5e-6, m = 6 about 3e-4; the
+  /// the norm, for five taps and sums of a thousand terms): m = 3 about 3e-6, m = 6 about 3e-5; the
   /// direct convolution has 4e-7.
   std::int64_t outputs;
   /// What is transformed at a time: blocks of channels of at most so many bytes, and images of at

@@ -8,10 +8,6 @@ namespace {
 
 constexpr std::int64_t channel_unit = 16;
 
-std::int64_t ceiling(std::int64_t x, std::int64_t divisor) {
-  return (x + divisor - 1) / divisor;
-}
-
 /// The smallest t >= 0 with stride * t >= x.
 std::int64_t first_at_least(std::int64_t x, std::int64_t stride) {
   return x > 0 ? ceiling(x, stride) : 0;
@@ -53,11 +49,11 @@ WinogradAxis::WinogradAxis(std::int64_t size, std::int64_t out, std::int64_t ker
   tiles = ceiling(out, matrices.outputs);
 }
 
-Span WinogradAxis::inputs(std::int64_t tile, std::int64_t phase) const {
+Range WinogradAxis::inputs(std::int64_t tile, std::int64_t phase) const {
   const std::int64_t start = origin(tile, phase);
   const std::int64_t begin = std::min(matrices.size, first_at_least(-start, stride));
   const std::int64_t end = std::min(matrices.size, first_at_least(size - start, stride));
-  return begin < end ? Span{begin, end} : Span{0, 0};
+  return begin < end ? Range{begin, end} : Range{0, 0};
 }
 
 bool WinogradAxis::one_tile_sees_all() const {

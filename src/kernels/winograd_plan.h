@@ -1,18 +1,13 @@
 // How a convolution is cut into tiles, phases, frequencies and blocks of memory.
 #pragma once
 
+#include "core/range.h"
 #include "kernels/winograd.h"
 #include "kernels/winograd_matrices.h"
 
 #include <algorithm>
 
 namespace mereo {
-
-/// Half-open interval.
-struct Span {
-  std::int64_t begin, end;
-  std::int64_t size() const { return end - begin; }
-};
 
 /// One of the two directions.
 struct WinogradAxis {
@@ -24,13 +19,13 @@ struct WinogradAxis {
                std::int64_t pad, std::int64_t outputs);
 
   /// Taps of a phase: phase + stride * tap < kernel.
-  std::int64_t taps(std::int64_t phase) const { return (kernel - phase + stride - 1) / stride; }
+  std::int64_t taps(std::int64_t phase) const { return ceiling(kernel - phase, stride); }
   /// The pixel that is input 0 of a tile in a phase, which may lie outside of the image.
   std::int64_t origin(std::int64_t tile, std::int64_t phase) const {
     return stride * tile * matrices.outputs + phase - pad;
   }
   /// The inputs of it that lie within the image: pixel origin + stride * input.
-  Span inputs(std::int64_t tile, std::int64_t phase) const;
+  Range inputs(std::int64_t tile, std::int64_t phase) const;
   /// Whether the phases of its only tile see every pixel, each then once.
   bool one_tile_sees_all() const;
   /// How many of its outputs exist.

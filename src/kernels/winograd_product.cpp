@@ -1,5 +1,6 @@
 #include "kernels/winograd_product.h"
 
+#include "core/range.h"
 #include "kernels/read_ahead.h"
 
 #include <algorithm>
@@ -14,25 +15,12 @@ constexpr std::int64_t most_depth = 256;
 /// Register tiles in a block of rows, whose part of a and c stays in L2.
 constexpr std::int64_t block_tiles = 4;
 
-struct Span {
-  std::int64_t begin, end;
-  std::int64_t size() const { return end - begin; }
-  /// Part `index` of `parts` about equal ones.
-  Span part(std::int64_t index, std::int64_t parts) const {
-    return {begin + size() * index / parts, begin + size() * (index + 1) / parts};
-  }
-};
-
-std::int64_t ceiling(std::int64_t x, std::int64_t divisor) {
-  return (x + divisor - 1) / divisor;
-}
-
 /// Walks through the register tiles. All of a and b comes from the last-level cache or from memory,
 /// so each tile fetches a share of what the next ones need: of b while it is new, in the first
 /// block of rows, and else of the next rows of a.
 class Walk {
 public:
-  Walk(const GemmKernels& kernels, const WinogradProduct& product, Span rows)
+  Walk(const GemmKernels& kernels, const WinogradProduct& product, Range rows)
       : kernels_(kernels), product_(product), rows_(rows),
         blocks_(ceiling(rows.size(), block_tiles * kernels.tile_rows)),
         panels_(ceiling(product.columns, kernels.tile_columns)) {
@@ -52,8 +40,8 @@ public:
   }
 
 private:
-  void multiply(std::int64_t block, Span depth, std::int64_t panel) {
-    const Span rows = rows_.part(block, blocks_);
+  void multiply(std::int64_t block, Range depth, std::int64_t panel) {
+    const Range rows = rows_.part(block, blocks_);
     const std::int64_t tiles = ceiling(rows.size(), kernels_.tile_rows);
     if (block == 0 && panel + 1 < panels_)
       announce_right(depth, panel + 1, tiles);
@@ -66,7 +54,7 @@ private:
     tile_.columns = std::min(kernels_.tile_columns, product_.columns - column);
     tile_.accumulate = product_.accumulate || depth.begin > 0;
     for (std::int64_t i = 0; i < tiles; ++i) {
-      const Span some = rows.part(i, tiles);
+      const Range some = rows.part(i, tiles);
       tile_.a = left(some.begin, depth.begin);
       tile_.rows = some.size();
       for (std::int64_t r = 0; r < tile_.rows; ++r)
@@ -80,13 +68,13 @@ private:
     return product_.a + row * product_.a_row + depth * product_.a_depth;
   }
 
-  void announce_right(Span depth, std::int64_t panel, std::int64_t tiles) {
+  void announce_right(Range depth, std::int64_t panel, std::int64_t tiles) {
     const real* next = product_.b + panel * product_.b_panel + depth.begin * kernels_.tile_columns;
     ahead_.announce(&next, 1, 0, depth.size() * kernels_.tile_columns, tiles);
   }
 
   /// Along whichever direction a is contiguous.
-  void announce_left(Span depth, Span rows, std::int64_t tiles) {
+  void announce_left(Range depth, Range rows, std::int64_t tiles) {
     const real* lines[ReadAhead::limit];
     const bool by_rows = product_.a_depth == 1;
     const std::int64_t count = by_rows ? rows.size() : depth.size();
@@ -97,7 +85,7 @@ private:
 
   const GemmKernels& kernels_;
   const WinogradProduct& product_;
-  const Span rows_;
+  const Range rows_;
   const std::int64_t blocks_, panels_;
   GemmTile tile_{};
   real* c_[max_tile_rows];

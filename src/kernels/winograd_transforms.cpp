@@ -92,7 +92,7 @@ WinogradTransforms::Window WinogradTransforms::window(std::int64_t index) const 
   const WinogradAxis &v = plan_.vertical, &h = plan_.horizontal;
   const std::int64_t tile = index / plan_.phases;
   const auto [y, x] = phase(index % plan_.phases);
-  const Span rows = v.inputs(tile / h.tiles, y), columns = h.inputs(tile % h.tiles, x);
+  const Range rows = v.inputs(tile / h.tiles, y), columns = h.inputs(tile % h.tiles, x);
   const std::int64_t top = v.origin(tile / h.tiles, y) + v.stride * rows.begin;
   const std::int64_t left = h.origin(tile % h.tiles, x) + h.stride * columns.begin;
   const bool empty = rows.size() == 0 || columns.size() == 0;
@@ -120,8 +120,8 @@ void WinogradTransforms::fetch_next(const Frequencies<const real>& f, std::int64
         std::min(transform_width, plan_.shape.filters - filter));
 }
 
-void WinogradTransforms::input(const real* x, Span images, std::int64_t first_image, Span channels,
-                               const Frequencies<real>& u) {
+void WinogradTransforms::input(const real* x, Range images, std::int64_t first_image,
+                               Range channels, const Frequencies<real>& u) {
   const WinogradMatrices &left = plan_.vertical.matrices, &right = plan_.horizontal.matrices;
   const std::int64_t column = plan_.shape.stride * plan_.shape.channels;
   const std::int64_t row = column * plan_.shape.width;
@@ -144,8 +144,8 @@ void WinogradTransforms::input(const real* x, Span images, std::int64_t first_im
   }
 }
 
-void WinogradTransforms::grad_input(const Frequencies<const real>& u, Span images,
-                                    std::int64_t first_image, Span channels, real scale,
+void WinogradTransforms::grad_input(const Frequencies<const real>& u, Range images,
+                                    std::int64_t first_image, Range channels, real scale,
                                     bool accumulate, real* x) {
   const WinogradMatrices &left = plan_.vertical.matrices, &right = plan_.horizontal.matrices;
   const std::int64_t column = plan_.shape.stride * plan_.shape.channels;
@@ -230,7 +230,7 @@ std::int64_t WinogradTransforms::tap_row() const {
   return plan_.shape.kernel_width * tap_column();
 }
 
-void WinogradTransforms::weights(const real* w, std::int64_t p, Span channels, Span some,
+void WinogradTransforms::weights(const real* w, std::int64_t p, Range channels, Range some,
                                  const Frequencies<real>& v) {
   const WinogradMatrices &left = plan_.vertical.matrices, &right = plan_.horizontal.matrices;
   const auto [y, x] = phase(p);
@@ -247,8 +247,8 @@ void WinogradTransforms::weights(const real* w, std::int64_t p, Span channels, S
   }
 }
 
-void WinogradTransforms::transposed_weights(const real* w, std::int64_t p, Span channels,
-                                            Span filters, const Frequencies<real>& v) {
+void WinogradTransforms::transposed_weights(const real* w, std::int64_t p, Range channels,
+                                            Range filters, const Frequencies<real>& v) {
   const WinogradMatrices &left = plan_.vertical.matrices, &right = plan_.horizontal.matrices;
   const Phase at = phase(p);
   const Side from_left{left.gt[0], left.size, plan_.vertical.taps(at.vertical)};
@@ -278,7 +278,7 @@ void WinogradTransforms::transposed_weights(const real* w, std::int64_t p, Span 
 }
 
 void WinogradTransforms::grad_weights(const Frequencies<const real>& v, std::int64_t p,
-                                      Span channels, Span some, real scale, bool accumulate,
+                                      Range channels, Range some, real scale, bool accumulate,
                                       real* w) {
   const WinogradMatrices &left = plan_.vertical.matrices, &right = plan_.horizontal.matrices;
   const auto [y, x] = phase(p);

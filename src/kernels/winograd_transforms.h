@@ -21,11 +21,11 @@ public:
         taps_(scratch + plan.frequencies * transform_width) {}
 
   /// B^T x B of images, to the rows from 0 on if `first` were the first of them.
-  void input(const real* x, Span images, std::int64_t first, Span channels,
+  void input(const real* x, Range images, std::int64_t first, Range channels,
              const Frequencies<real>& u);
   /// x (+)= scale B u B^T, its transpose.
-  void grad_input(const Frequencies<const real>& u, Span images, std::int64_t first, Span channels,
-                  real scale, bool accumulate, real* x);
+  void grad_input(const Frequencies<const real>& u, Range images, std::int64_t first,
+                  Range channels, real scale, bool accumulate, real* x);
 
   /// activation(scale A^T m A + bias) for an image, from the rows image * tiles on.
   void output(const Frequencies<const real>& m, std::int64_t image, real scale, const real* bias,
@@ -34,14 +34,14 @@ public:
   void grad_output(const real* y, std::int64_t image, const Frequencies<real>& m);
 
   /// G w G^T for some of the block's channels in a phase; (channels, filters).
-  void weights(const real* w, std::int64_t phase, Span channels, Span some,
+  void weights(const real* w, std::int64_t phase, Range channels, Range some,
                const Frequencies<real>& v);
   /// The same, for some of the filters; (filters, channels).
-  void transposed_weights(const real* w, std::int64_t phase, Span channels, Span filters,
+  void transposed_weights(const real* w, std::int64_t phase, Range channels, Range filters,
                           const Frequencies<real>& v);
   /// w (+)= scale G^T v G, the transpose of weights().
-  void grad_weights(const Frequencies<const real>& v, std::int64_t phase, Span channels, Span some,
-                    real scale, bool accumulate, real* w);
+  void grad_weights(const Frequencies<const real>& v, std::int64_t phase, Range channels,
+                    Range some, real scale, bool accumulate, real* w);
 
 private:
   /// Pixel or frequency (a, b) begins at data[a * row + b * column].
@@ -66,7 +66,7 @@ private:
   /// The pixels of an image that a tile sees in a phase: inputs `rows` x `columns` of the
   /// transform, the first of them `offset` elements into the image.
   struct Window {
-    Span rows, columns;
+    Range rows, columns;
     std::int64_t offset;
   };
 

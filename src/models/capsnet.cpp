@@ -44,6 +44,14 @@ void check(const CapsNetConfig& c) {
   if (!(c.reconstruction_weight >= 0) || !std::isfinite(c.reconstruction_weight))
     throw Error("CapsNet", "reconstruction_weight must not be negative",
                 std::to_string(c.reconstruction_weight));
+  const auto finite = [](const char* what, double value) {
+    if (!std::isfinite(value))
+      throw Error("CapsNet", std::string(what) + " must be a number", std::to_string(value));
+  };
+  finite("primary_scale", c.primary_scale);
+  finite("margin_present", c.margin.present);
+  finite("margin_absent", c.margin.absent);
+  finite("margin_absent_weight", c.margin.absent_weight);
   if (primary_grid(c.input.height, c) < 1 || primary_grid(c.input.width, c) < 1)
     throw Error("CapsNet", "the images are too small for two convolutions without padding",
                 std::to_string(c.input.height) + " x " + std::to_string(c.input.width) +

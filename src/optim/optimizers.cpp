@@ -113,7 +113,7 @@ double gradient_norm(std::span<const real> gradients) {
   // As many pieces as there is room for on the stack, their size set by the number of gradients.
   constexpr std::int64_t most_chunks = 1024;
   const std::int64_t size = std::int64_t(gradients.size());
-  const std::int64_t piece = std::max(grain, (size + most_chunks - 1) / most_chunks);
+  const std::int64_t piece = std::max(grain, ceiling(size, most_chunks));
   double partial[most_chunks];
   const auto dot = kernels().elementwise.dot;
   const Chunks chunks{size, piece};
