@@ -140,6 +140,45 @@ for signal in INT TERM; do
   same whole parts "resumed after SIG$signal"
 done
 
+# --- the second signal does not wait, neither for a step nor for a save, and spoils nothing
+# hurry SIGNAL STATUS NAME: that signal twice to the program in the background; it stays for the first
+# (there is a step or a save to be finished) and leaves with STATUS at the second.
+hurry() {
+  kill -"$1" $child
+  sleep 0.3
+  kill -0 $child 2>/dev/null || fail "$3: the first SIG$1 was not waited for"
+  kill -"$1" $child 2>/dev/null
+  tries=0
+  while kill -0 $child 2>/dev/null && [ $tries -lt 50 ]; do sleep 0.1; tries=$((tries + 1)); done
+  kill -9 $child 2>/dev/null && fail "$3: the second SIG$1 is not heard"
+  wait $child 2>/dev/null
+  status=$?
+  [ $status = "$2" ] || fail "$3: exit status $status instead of $2"
+  ! grep -q 'stopped after' out || fail "$3: claims to have saved"
+}
+for signal in INT TERM; do
+  if [ $signal = INT ]; then code=130; else code=143; fi
+  # A pipe that nobody reads, in the place of the next save's temporary file, holds it up for ever.
+  rm -rf parts
+  # shellcheck disable=SC2086
+  "$BUILD/train" $small --epochs 1000 --out parts >out 2>err &
+  child=$!
+  wait_for parts/history.jsonl
+  until mkfifo parts/last.safetensors.tmp-$child 2>/dev/null || ! kill -0 $child; do :; done
+  hurry $signal $code "SIG$signal while saving"
+  expect "the checkpoint after two SIG$signal" 0 '^error' evaluate parts/last.safetensors
+  rm -f parts/last.safetensors.tmp-$child
+  # One step of plain loops takes seconds.
+  rm -rf parts
+  # shellcheck disable=SC2086
+  MEREO_ISA=reference "$BUILD/train" $small --batch 240 --model-config conv_filters=24 \
+    --epochs 1000 --out parts >out 2>err &
+  child=$!
+  wait_for parts/last.safetensors
+  hurry $signal $code "SIG$signal in a step"
+  expect 'the checkpoint from before the step' 0 '^error' evaluate parts/last.safetensors
+done
+
 # --- kill -9 at any moment leaves a checkpoint that loads, and the same bits at the end
 rm -rf parts
 resume='' pause=1
