@@ -3,8 +3,10 @@
 # Expects the programs in $BUILD.
 set -u
 BUILD=$(cd "${BUILD:-build}" && pwd) || exit 1
+samples=$(cd "$(dirname "$0")/samples" && pwd) || exit 1
 work=$(mktemp -d "${TMPDIR:-/tmp}/mereo-programs-XXXXXX") || exit 1
-trap 'rm -rf "$work"' EXIT
+slow=
+trap '[ -z "$slow" ] || kill -9 $slow 2>/dev/null; rm -rf "$work"' EXIT
 cd "$work" || exit 1
 failures=0
 
@@ -123,6 +125,51 @@ expect 'predict as JSON' 0 '"lengths"' predict whole whole/reconstructions.png \
 [ -s chosen.png ] || fail 'predict does not write where it was told to'
 expect 'predict no picture' 1 'config.json' predict whole whole/config.json
 
+# --- the progress: one line written over and over on a terminal, plain lines elsewhere
+for class in a b; do
+  mkdir -p pictures/$class
+  for i in 1 2 3 4 5 6 7 8 9 10; do cp "$samples/squares.jpg" pictures/$class/$i.jpg; done
+done
+endless="$small --data folder:pictures --image-size 28 --batch 2 --validation 2 --epochs 1000"
+if script -qec true /dev/null >/dev/null 2>&1 </dev/null; then
+  for columns in 100 80 40; do
+    : >pty
+    # shellcheck disable=SC2086
+    script -qec "stty cols $columns; echo \$\$ >pid; exec '$BUILD/train' $(echo $endless) --out terminal" \
+      /dev/null >pty 2>err </dev/null &
+    child=$!
+    tries=0
+    until [ "$(tr '\r' '\n' <pty | grep -c '[0-9]/9  loss')" -gt 1 ] || [ $tries -gt 300 ]; do
+      sleep 0.1
+      tries=$((tries + 1))
+    done
+    kill -INT "$(cat pid)"
+    wait $child
+    status=$?
+    [ $status = 130 ] || fail "SIGINT on a terminal: exit status $status instead of 130"
+    # One frame to a line; a frame starts by clearing the line.
+    tr '\r' '\n' <pty | sed -n "s/^$(printf '\033')\[K//p" >frames
+    awk -v most=$((columns - 1)) '/[0-9]\/9  loss/ && length > most { exit 1 }' frames ||
+      fail "a frame is longer than a line of $columns columns"
+    case $columns in
+    100) pattern='^epoch .* \[=*> *\] .*[0-9] images/s  left [0-9]*:[0-9][0-9]' ;;
+    80) pattern='[0-9] images/s  left [0-9]*:[0-9][0-9]' ;;
+    40) pattern='loss [0-9.]*' ;;
+    esac
+    grep -q "$pattern" frames || fail "on a terminal of $columns columns: no \"$pattern\""
+    rm -rf terminal
+  done
+else
+  echo 'skipped: the progress on a terminal (it needs script, of util-linux or bsdutils)'
+fi
+# Ten seconds between lines: this run sleeps until other tests have passed them.
+# shellcheck disable=SC2086
+"$BUILD/train" $endless --out pipe >pipe.out 2>err &
+slow=$! child=$!
+wait_for pipe/history.jsonl
+kill -STOP $slow
+asleep=$(date +%s)
+
 # --- Ctrl-C and SIGTERM, then resume to the bits of the unbroken run
 for signal in INT TERM; do
   rm -rf parts
@@ -197,7 +244,21 @@ done
 expect 'resuming after kill -9' 0 'test error' train --resume --out parts --threads 3
 same whole parts 'resumed after kill -9'
 
-# --- a full disk (a limit on the size of files, in the checkpoint or before) loses no earlier one
+# --- the progress of the run that was put to sleep
+while [ $(($(date +%s) - asleep)) -le 10 ]; do sleep 0.1; done
+kill -CONT $slow
+tries=0
+until grep -q 'loss' pipe.out || [ $tries -gt 100 ]; do
+  sleep 0.1
+  tries=$((tries + 1))
+done
+kill -INT $slow
+wait $slow
+slow=
+grep -q '^epoch .* \[=*> *\] .*[0-9] images/s  left [0-9]*:[0-9][0-9]' pipe.out || fail 'no progress in a file'
+! grep -q '[[:cntrl:]]' pipe.out || fail 'control characters in a file'
+
+# --- a full disk (a limit on the size of files) loses no earlier checkpoint
 cp -r whole full
 half=$(($(wc -c <whole/last.safetensors) / 1024))
 expect 'a disk full amid a checkpoint' 1 'safetensors.*File too large' sh -c "trap '' XFSZ; ulimit -f $half; exec '$BUILD/train' --threads 1 --resume --out full --epochs 4"

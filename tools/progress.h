@@ -9,6 +9,7 @@
 #include <cmath>
 #include <csignal>
 #include <cstdio>
+#include <cstring>
 #include <string>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -79,20 +80,15 @@ public:
   void stepped(const mereo::TrainProgress& p) override {
     if (!due())
       return;
-    constexpr int width = 20;
-    const int full = int(width * p.batch / p.batches);
-    char bar[width + 1];
-    for (int i = 0; i < width; ++i)
-      bar[i] = i < full ? '=' : i == full ? '>' : ' ';
-    bar[width] = 0;
-    char line[256];
-    std::snprintf(
-        line, sizeof line,
-        "epoch %lld/%lld [%s] %lld/%lld  loss %.4f  error %.2f %%  %.0f images/s  left %s",
-        (long long)(p.epoch + 1), (long long)(p.epochs), bar, (long long)(p.batch),
-        (long long)(p.batches), p.mean_loss, p.mean_error_percent, p.images_per_second,
-        duration(p.seconds_left).c_str());
-    show(line);
+    char before[64], after[192];
+    std::snprintf(before, sizeof before, "epoch %lld/%lld ", (long long)(p.epoch + 1),
+                  (long long)(p.epochs));
+    std::snprintf(after, sizeof after,
+                  "%lld/%lld  loss %.4f  error %.2f %%  %.0f images/s  left %s",
+                  (long long)(p.batch), (long long)(p.batches), p.mean_loss, p.mean_error_percent,
+                  p.images_per_second, duration(p.seconds_left).c_str());
+    const int room = columns() - int(std::strlen(before) + std::strlen(after)) - 3;
+    show(before + bar(std::min(room, 20), double(p.batch) / double(p.batches)) + after);
   }
 
   void evaluated(std::int64_t done, std::int64_t count) override {
@@ -143,14 +139,27 @@ private:
     return true;
   }
 
-  void show(char* line) {
-    if (!terminal_) {
-      std::puts(line);
-    } else {
-      winsize size{};
-      const bool known = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1;
-      std::printf("\r\033[K%.*s", known ? size.ws_col - 1 : 79, line);
-    }
+  /// Characters that a line may have.
+  int columns() const {
+    if (!terminal_)
+      return 1000;
+    winsize size{};
+    return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1 ? size.ws_col - 1 : 79;
+  }
+
+  /// "[===>    ] ", or nothing where that would be too short to tell anything.
+  static std::string bar(int width, double done) {
+    if (width < 4)
+      return "";
+    const auto full = std::size_t(width * done), all = std::size_t(width);
+    return "[" + (std::string(full, '=') + ">" + std::string(all, ' ')).substr(0, all) + "] ";
+  }
+
+  void show(const std::string& line) {
+    if (terminal_)
+      std::printf("\r\033[K%.*s", columns(), line.c_str());
+    else
+      std::puts(line.c_str());
     std::fflush(stdout);
   }
 
