@@ -1,9 +1,17 @@
 #!/bin/sh
 # The programs from outside: help, wrong use, stopping, dying, resuming, a full disk.
-# Expects the programs in $BUILD.
+# Expects the programs in $BUILD. With the argument "help" it only writes what they say to --help into
+# tests/golden/.
 set -u
 BUILD=$(cd "${BUILD:-build}" && pwd) || exit 1
-samples=$(cd "$(dirname "$0")/samples" && pwd) || exit 1
+tests=$(cd "$(dirname "$0")" && pwd) || exit 1
+help_of() { (cd "$BUILD" && "./$1" --help); } # the same path everywhere
+if [ "${1:-}" = help ]; then
+  for program in train evaluate predict; do
+    help_of $program >"$tests/golden/help-$program.txt" || exit 1
+  done
+  exit 0
+fi
 work=$(mktemp -d "${TMPDIR:-/tmp}/mereo-programs-XXXXXX") || exit 1
 slow=
 trap '[ -z "$slow" ] || kill -9 $slow 2>/dev/null; rm -rf "$work"' EXIT
@@ -84,9 +92,16 @@ for program in train evaluate predict; do
   expect "$program --version" 0 '^[0-9]' "$BUILD/$program" --version
   expect "$program, unknown flag" 2 'did you mean --threads' "$BUILD/$program" --thread=2 a b
 done
-"$BUILD/train" --help >out
-for default in 'data .*=mnist' 'epochs .*=[0-9]' 'batch .*=128' 'lr .*=0.001' 'seed .*=1'; do
-  grep -q -e "--$default" out || fail "train --help does not tell the default: $default"
+# Only the words count: versions of CLI11 differ in blanks, capitals of headings and the signs around a default.
+words() { tr -s ' \n=,[]' '\n' | tr '[:upper:]' '[:lower:]'; }
+for program in train evaluate predict; do
+  words <"$tests/golden/help-$program.txt" >one
+  help_of $program | words >two
+  diff -U 2 one two >difference || {
+    : >err
+    fail "$program --help is not tests/golden/help-$program.txt; if it is right, run: tests/programs.sh help"
+    sed 1,2d difference
+  }
 done
 expect 'a word for a number' 2 '--epochs: must be a whole number from 1, not "ten"' train --epochs ten
 expect 'no epochs' 2 '--epochs' train --epochs 0
@@ -128,7 +143,7 @@ expect 'predict no picture' 1 'config.json' predict whole whole/config.json
 # --- the progress: one line written over and over on a terminal, plain lines elsewhere
 for class in a b; do
   mkdir -p pictures/$class
-  for i in 1 2 3 4 5 6 7 8 9 10; do cp "$samples/squares.jpg" pictures/$class/$i.jpg; done
+  for i in 1 2 3 4 5 6 7 8 9 10; do cp "$tests/samples/squares.jpg" pictures/$class/$i.jpg; done
 done
 endless="$small --data folder:pictures --image-size 28 --batch 2 --validation 2 --epochs 1000"
 if script -qec true /dev/null >/dev/null 2>&1 </dev/null; then
