@@ -140,6 +140,28 @@ expect 'predict as JSON' 0 '"lengths"' predict whole whole/reconstructions.png \
 [ -s chosen.png ] || fail 'predict does not write where it was told to'
 expect 'predict no picture' 1 'config.json' predict whole whole/config.json
 
+# --- instruction sets
+expect 'train with an unknown instruction set' 1 'MEREO_ISA: unknown .*\[foo\]' env MEREO_ISA=foo "$BUILD/train" --out foo
+[ ! -e foo ] || fail 'an unknown instruction set leaves a run folder'
+expect 'evaluate with an unknown one' 1 'MEREO_ISA: unknown .*\[foo\]' env MEREO_ISA=foo "$BUILD/evaluate" whole
+expect 'predict with an unknown one' 1 'MEREO_ISA: unknown .*\[foo\]' env MEREO_ISA=foo "$BUILD/predict" whole whole
+can_run() { MEREO_ISA=foo "$@" "$BUILD/evaluate" whole 2>&1 | sed -n 's/.*(this machine can run \(.*\))$/ \1 /p' | tr -d ,; }
+here=$(can_run env)
+for isa in avx512 avx2 sse2 neon reference; do
+  case $here in
+  *" $isa "*) expect "evaluate with $isa" 0 '^error' env MEREO_ISA=$isa "$BUILD/evaluate" whole ;;
+  *) expect "evaluate without $isa" 1 "MEREO_ISA: .*\[$isa\]" env MEREO_ISA=$isa "$BUILD/evaluate" whole ;;
+  esac
+done
+# Valgrind's processor has less than a new one.
+there=$(can_run valgrind --tool=none -q 2>/dev/null)
+lacking=$(for isa in ${there:+$here}; do case $there in *" $isa "*) ;; *) echo "$isa" ;; esac; done)
+for isa in $lacking; do
+  expect "evaluate on a processor without $isa" 1 "cannot run the instruction set \[$isa\] (it can run.*reference)" \
+    env MEREO_ISA="$isa" valgrind --tool=none -q "$BUILD/evaluate" whole
+done
+[ -n "$lacking" ] || echo 'skipped: a set that this processor lacks (it needs valgrind and a newer processor)'
+
 # --- the progress: one line written over and over on a terminal, plain lines elsewhere
 for class in a b; do
   mkdir -p pictures/$class

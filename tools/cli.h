@@ -5,6 +5,7 @@
 #include "train/fields.h"
 
 #include <mereo/io.h>
+#include <mereo/isa.h>
 #include <mereo/train.h>
 
 #include <CLI/CLI.hpp>
@@ -146,6 +147,7 @@ inline std::optional<int> parse(CLI::App& app, int argc, char** argv) {
   app.get_formatter()->column_width(34);
   try {
     app.parse(argc, argv);
+    mereo::isa(); // complains of a wrong MEREO_ISA before anything is read or written
     return {};
   } catch (const CLI::Success& answer) {
     return app.exit(answer);
