@@ -1,0 +1,85 @@
+# shellcheck shell=sh disable=SC2034,SC2154 # for the scripts in tests/, which source this
+# What tests of the programs share. Expects the programs in $BUILD; afterwards the working folder is a
+# new one, with small data sets of noise, and removed at the end.
+set -u
+BUILD=$(cd "${BUILD:-build}" && pwd) || exit 1
+tests=$(cd "$(dirname "$0")" && pwd) || exit 1
+work=$(mktemp -d "${TMPDIR:-/tmp}/mereo-programs-XXXXXX") || exit 1
+slow=
+trap '[ -z "$slow" ] || kill -9 $slow 2>/dev/null; rm -rf "$work"' EXIT
+cd "$work" || exit 1
+failures=0
+
+fail() {
+  echo "FAILED: $1"
+  [ ! -s err ] || sed 's/^/  stderr: /' err
+  failures=$((failures + 1))
+}
+
+# expect NAME STATUS PATTERN COMMAND...: the exit status, and a pattern in stdout or stderr.
+expect() {
+  name=$1 want=$2 pattern=$3
+  shift 3
+  "$@" >out 2>err
+  status=$?
+  [ $status = "$want" ] || fail "$name: exit status $status instead of $want"
+  cat out err | grep -q -e "$pattern" || fail "$name: no \"$pattern\" in what it says"
+  # A complaint is one line.
+  if [ "$want" = 1 ] || [ "$want" = 2 ]; then
+    [ "$(wc -l <err)" = 1 ] || fail "$name: the complaint is not one line"
+  fi
+}
+
+# idx FOLDER COUNT SIDE PREFIX: that many noisy pictures of SIDE x SIDE, labels 0 to 9 in turn.
+# shellcheck disable=SC2059 # the escape is the format
+byte() { printf "\\$(printf %03o "$1")"; }
+idx() {
+  mkdir -p "$1"
+  { printf '\000\000\010\003\000\000'; byte $(($2 / 256)); byte $(($2 % 256))
+    printf '\000\000\000'; byte "$3"; printf '\000\000\000'; byte "$3"
+    head -c $(($2 * $3 * $3)) /dev/urandom; } >"$1/$4-images-idx3-ubyte"
+  { printf '\000\000\010\001\000\000'; byte $(($2 / 256)); byte $(($2 % 256))
+    i=0
+    while [ $i -lt "$2" ]; do byte $((i % 10)); i=$((i + 1)); done; } >"$1/$4-labels-idx1-ubyte"
+}
+idx data/mnist 260 28 train
+idx data/mnist 40 28 t10k
+idx data/fashion-mnist 20 20 train
+idx data/fashion-mnist 20 20 t10k
+
+# A network small enough to train in seconds. Run in the background it is the program itself, so that
+# signals reach it.
+small="--schedule exponential --warmup 0 --batch 16 --validation 20 --history-steps 1 --threads 1 --model-config conv_filters=8
+  --model-config primary_types=2 --model-config decoder_hidden1=16 --model-config decoder_hidden2=16"
+# shellcheck disable=SC2086 # the options are words
+train() { "$BUILD/train" $small "$@"; }
+evaluate() { "$BUILD/evaluate" --threads 1 "$@"; }
+predict() { "$BUILD/predict" --threads 1 "$@"; }
+
+# same A B: the runs in two folders agree in every bit that is not a time.
+tensors() {
+  length=$(od -An -tu8 -N8 "$1" | tr -d ' ')
+  tail -c +$((length + 9)) "$1"
+}
+lines() { sed 's/, "images_per_second".*//' "$1/history.jsonl"; }
+same() {
+  for file in last best; do
+    tensors "$1/$file.safetensors" >one
+    tensors "$2/$file.safetensors" >two
+    cmp -s one two || fail "$3: $file.safetensors differs"
+  done
+  lines "$1" >one
+  lines "$2" >two
+  cmp -s one two || fail "$3: the history differs"
+}
+
+# wait_for FILE: until the program in the background has written it, or has ended.
+wait_for() {
+  while [ ! -s "$1" ] && kill -0 $child 2>/dev/null; do sleep 0.1; done
+}
+
+# finish: the last line and the exit status of a script.
+finish() {
+  [ $failures = 0 ] && echo "$(basename "$0" .sh): all as expected"
+  [ $failures = 0 ]
+}

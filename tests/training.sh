@@ -1,0 +1,149 @@
+#!/bin/sh
+# A training run from outside: progress, stopping, dying, resuming, a full disk.
+# shellcheck source=tests/lib/programs.sh
+. "$(dirname "$0")/lib/programs.sh"
+
+expect 'the run not stopped' 0 'test error' train --epochs 3 --out whole
+
+# --- the progress: one line written over and over on a terminal, plain lines elsewhere
+for class in a b; do
+  mkdir -p pictures/$class
+  for i in 1 2 3 4 5 6 7 8 9 10; do cp "$tests/samples/squares.jpg" pictures/$class/$i.jpg; done
+done
+endless="$small --data folder:pictures --image-size 28 --batch 2 --validation 2 --epochs 1000"
+if script -qec true /dev/null >/dev/null 2>&1 </dev/null; then
+  for columns in 100 80 40; do
+    : >pty
+    # shellcheck disable=SC2086
+    script -qec "stty cols $columns; echo \$\$ >pid; exec '$BUILD/train' $(echo $endless) --out terminal" \
+      /dev/null >pty 2>err </dev/null &
+    child=$!
+    tries=0
+    until [ "$(tr '\r' '\n' <pty | grep -c '[0-9]/9  loss')" -gt 1 ] || [ $tries -gt 300 ]; do
+      sleep 0.1
+      tries=$((tries + 1))
+    done
+    kill -INT "$(cat pid)"
+    wait $child
+    status=$?
+    [ $status = 130 ] || fail "SIGINT on a terminal: exit status $status instead of 130"
+    # One frame to a line; a frame starts by clearing the line.
+    tr '\r' '\n' <pty | sed -n "s/^$(printf '\033')\[K//p" >frames
+    awk -v most=$((columns - 1)) '/[0-9]\/9  loss/ && length > most { exit 1 }' frames ||
+      fail "a frame is longer than a line of $columns columns"
+    case $columns in
+    100) pattern='^epoch .* \[=*> *\] .*[0-9] images/s  left [0-9]*:[0-9][0-9]' ;;
+    80) pattern='[0-9] images/s  left [0-9]*:[0-9][0-9]' ;;
+    40) pattern='loss [0-9.]*' ;;
+    esac
+    grep -q "$pattern" frames || fail "on a terminal of $columns columns: no \"$pattern\""
+    rm -rf terminal
+  done
+else
+  echo 'skipped: the progress on a terminal (it needs script, of util-linux or bsdutils)'
+fi
+# Ten seconds between lines: this run sleeps until other tests have passed them.
+# shellcheck disable=SC2086
+"$BUILD/train" $endless --out pipe >pipe.out 2>err &
+slow=$! child=$!
+wait_for pipe/history.jsonl
+kill -STOP $slow
+asleep=$(date +%s)
+
+# --- Ctrl-C and SIGTERM, then resume to the bits of the unbroken run
+for signal in INT TERM; do
+  rm -rf parts
+  # shellcheck disable=SC2086
+  "$BUILD/train" $small --epochs 3 --out parts >out 2>err &
+  child=$!
+  wait_for parts/history.jsonl
+  kill -$signal $child
+  wait $child
+  status=$?
+  if [ $signal = INT ]; then want=130; else want=143; fi
+  [ $status = $want ] || fail "SIG$signal: exit status $status instead of $want"
+  grep -q 'continue with: .* --resume --out parts' out || fail "SIG$signal: does not say how to resume"
+  expect "resuming after SIG$signal" 0 'test error' "$BUILD/train" --threads 1 --resume --out parts
+  same whole parts "resumed after SIG$signal"
+done
+
+# --- the second signal does not wait, neither for a step nor for a save, and spoils nothing
+# hurry SIGNAL STATUS NAME: that signal twice to the program in the background; it stays for the first
+# (there is a step or a save to be finished) and leaves with STATUS at the second.
+hurry() {
+  kill -"$1" $child
+  sleep 0.3
+  kill -0 $child 2>/dev/null || fail "$3: the first SIG$1 was not waited for"
+  kill -"$1" $child 2>/dev/null
+  tries=0
+  while kill -0 $child 2>/dev/null && [ $tries -lt 50 ]; do sleep 0.1; tries=$((tries + 1)); done
+  kill -9 $child 2>/dev/null && fail "$3: the second SIG$1 is not heard"
+  wait $child 2>/dev/null
+  status=$?
+  [ $status = "$2" ] || fail "$3: exit status $status instead of $2"
+  ! grep -q 'stopped after' out || fail "$3: claims to have saved"
+}
+for signal in INT TERM; do
+  if [ $signal = INT ]; then code=130; else code=143; fi
+  # A pipe that nobody reads, in the place of the next save's temporary file, holds it up for ever.
+  rm -rf parts
+  # shellcheck disable=SC2086
+  "$BUILD/train" $small --epochs 1000 --out parts >out 2>err &
+  child=$!
+  wait_for parts/history.jsonl
+  until mkfifo parts/last.safetensors.tmp-$child 2>/dev/null || ! kill -0 $child; do :; done
+  hurry $signal $code "SIG$signal while saving"
+  expect "the checkpoint after two SIG$signal" 0 '^error' evaluate parts/last.safetensors
+  rm -f parts/last.safetensors.tmp-$child
+  # One step of plain loops takes seconds.
+  rm -rf parts
+  # shellcheck disable=SC2086
+  MEREO_ISA=reference "$BUILD/train" $small --batch 240 --model-config conv_filters=24 \
+    --epochs 1000 --out parts >out 2>err &
+  child=$!
+  wait_for parts/last.safetensors
+  hurry $signal $code "SIG$signal in a step"
+  expect 'the checkpoint from before the step' 0 '^error' evaluate parts/last.safetensors
+done
+
+# --- kill -9 at any moment leaves a checkpoint that loads, and the same bits at the end
+rm -rf parts
+resume='' pause=1
+while [ $pause -le 8 ]; do
+  # shellcheck disable=SC2086
+  "$BUILD/train" $small --epochs 3 --out parts --save-seconds 0.001 $resume >/dev/null 2>err &
+  child=$!
+  wait_for parts/last.safetensors
+  sleep 0.0$((pause * 7 % 10))
+  kill -9 $child 2>/dev/null
+  wait $child 2>/dev/null
+  resume=--resume
+  expect "the checkpoint after kill -9 number $pause" 0 '^error' evaluate parts/last.safetensors
+  pause=$((pause + 1))
+done
+expect 'resuming after kill -9' 0 'test error' train --resume --out parts --threads 3
+same whole parts 'resumed after kill -9'
+
+# --- the progress of the run that was put to sleep
+while [ $(($(date +%s) - asleep)) -le 10 ]; do sleep 0.1; done
+kill -CONT $slow
+tries=0
+until grep -q 'loss' pipe.out || [ $tries -gt 100 ]; do
+  sleep 0.1
+  tries=$((tries + 1))
+done
+kill -INT $slow
+wait $slow
+slow=
+grep -q '^epoch .* \[=*> *\] .*[0-9] images/s  left [0-9]*:[0-9][0-9]' pipe.out || fail 'no progress in a file'
+! grep -q '[[:cntrl:]]' pipe.out || fail 'control characters in a file'
+
+# --- a full disk (a limit on the size of files) loses no earlier checkpoint
+cp -r whole full
+expect 'a full disk' 1 'full/config.json.*File too large' sh -c "trap '' XFSZ; ulimit -f 1; exec '$BUILD/train' --threads 1 --resume --out full --epochs 4"
+cmp -s whole/last.safetensors full/last.safetensors || fail 'a full disk damaged the checkpoint'
+for file in full/*.tmp-*; do
+  [ ! -e "$file" ] || fail "a full disk left $file"
+done
+
+finish
