@@ -138,8 +138,11 @@ slow=
 grep -q '^epoch .* \[=*> *\] .*[0-9] images/s  left [0-9]*:[0-9][0-9]' pipe.out || fail 'no progress in a file'
 ! grep -q '[[:cntrl:]]' pipe.out || fail 'control characters in a file'
 
-# --- a full disk (a limit on the size of files) loses no earlier checkpoint
+# --- a full disk (a limit on the size of files, in the checkpoint or before) loses no earlier one
 cp -r whole full
+half=$(($(wc -c <whole/last.safetensors) / 1024))
+expect 'a disk full amid a checkpoint' 1 'safetensors.*File too large' sh -c "trap '' XFSZ; ulimit -f $half; exec '$BUILD/train' --threads 1 --resume --out full --epochs 4"
+cmp -s whole/last.safetensors full/last.safetensors || fail 'a disk full amid a checkpoint damaged the last'
 expect 'a full disk' 1 'full/config.json.*File too large' sh -c "trap '' XFSZ; ulimit -f 1; exec '$BUILD/train' --threads 1 --resume --out full --epochs 4"
 cmp -s whole/last.safetensors full/last.safetensors || fail 'a full disk damaged the checkpoint'
 for file in full/*.tmp-*; do
