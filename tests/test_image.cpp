@@ -74,6 +74,24 @@ TEST_CASE("a channel count can be asked for") {
   CHECK_THROWS_AS(read_image(path, 2), Error);
 }
 
+TEST_CASE("a PNG that unpacks to more than its size is an error") {
+  const Scratch scratch;
+  const std::string path = scratch.path("a.png");
+  write_png(path, picture(512, 512, 1));
+  const std::string whole = got(path);
+  // The size is the first thing after the signature, the chunk's length and its type.
+  const std::string header = big_endian(16) + big_endian(16) + whole.substr(24, 5);
+  put(path, whole.substr(0, 8) + png_chunk("IHDR", header) + whole.substr(33));
+  CHECK_THROWS_WITH_AS(read_image(path), doctest::Contains("more than its size"), Error);
+}
+
+TEST_CASE("resizing takes a picture of any form, and refuses one that is not what it says") {
+  const Image tall = resize_image({100000, 1, 1, std::vector<std::uint8_t>(100000, 77)}, 4, 4);
+  CHECK(tall.pixels == std::vector<std::uint8_t>(16, 77));
+  CHECK_THROWS_AS(resize_image({}, 4, 4), Error);
+  CHECK_THROWS_AS(resize_image({2, 2, 1, {1, 2, 3}}, 4, 4), Error);
+}
+
 TEST_CASE("a JPEG is read, and a cut one is an error") {
   const Scratch scratch;
   const std::string bytes = got("tests/samples/squares.jpg"), path = scratch.path("a.jpg");

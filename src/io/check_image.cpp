@@ -3,6 +3,7 @@
 #include <mereo/core.h>
 
 #include <cstdint>
+#include <optional>
 #include <zlib.h>
 
 namespace mereo {
@@ -107,10 +108,59 @@ private:
   std::string_view left_;
 };
 
+/// Counts what the pixels of a PNG unpack to: stb would take memory for all of it, whatever size
+/// the picture claims to have.
+class PixelCounter {
+public:
+  /// header: the data of the IHDR chunk.
+  PixelCounter(const std::string& path, std::string_view header) : path_(path) {
+    if (header.size() != 13)
+      throw damaged();
+    const std::uint64_t width = big_endian32(header), height = big_endian32(header.substr(4));
+    constexpr std::uint8_t channels[] = {1, 0, 3, 1, 2, 0, 4}; // by colour type
+    const std::uint8_t depth = byte(header, 8), colour = byte(header, 9);
+    if (colour > 6 || channels[colour] == 0 || depth > 16)
+      throw damaged();
+    // Interlaced pictures have the rows of seven smaller ones: less than twice as much and 64.
+    most_ = 2 * height * (1 + (width * depth * channels[colour] + 7) / 8) + 64;
+    if (inflateInit(&stream_) != Z_OK)
+      throw Error(path, "zlib cannot start");
+  }
+  ~PixelCounter() { inflateEnd(&stream_); }
+  PixelCounter(const PixelCounter&) = delete;
+  PixelCounter& operator=(const PixelCounter&) = delete;
+
+  void add(std::string_view packed) {
+    stream_.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(packed.data()));
+    stream_.avail_in = uInt(packed.size());
+    while (stream_.avail_in > 0 && !done_) {
+      Bytef bytes[1 << 14];
+      stream_.next_out = bytes;
+      stream_.avail_out = sizeof bytes;
+      const int result = inflate(&stream_, Z_NO_FLUSH);
+      if (result != Z_OK && result != Z_STREAM_END && result != Z_BUF_ERROR)
+        throw damaged();
+      done_ = result == Z_STREAM_END;
+      count_ += sizeof bytes - stream_.avail_out;
+      if (count_ > most_)
+        throw Error(path_, "the PNG is damaged: it unpacks to more than its size");
+    }
+  }
+
+private:
+  Error damaged() const { return Error(path_, "the PNG is damaged or of an unknown kind"); }
+
+  const std::string& path_;
+  std::uint64_t most_ = 0, count_ = 0;
+  z_stream stream_{};
+  bool done_ = false;
+};
+
 } // namespace
 
 void check_png(const std::string& path, std::string_view file) {
   std::string_view left = file.substr(png_signature.size());
+  std::optional<PixelCounter> pixels;
   for (;;) { // chunks: length, type, data, CRC of type and data
     if (left.size() < 12)
       throw Error(path, "the PNG ends too early");
@@ -123,6 +173,13 @@ void check_png(const std::string& path, std::string_view file) {
       throw Error(path, "the PNG is damaged: a checksum does not match");
     if (checked.starts_with("IEND"))
       return;
+    if (checked.starts_with("IHDR"))
+      pixels.emplace(path, checked.substr(4));
+    if (checked.starts_with("IDAT")) {
+      if (!pixels)
+        throw Error(path, "the PNG is damaged: pixels come before their size");
+      pixels->add(checked.substr(4));
+    }
     left.remove_prefix(length + 12);
   }
 }

@@ -73,7 +73,8 @@ std::string read_plain_or_gzip(const std::string& path, std::int64_t limit) {
     if (std::int64_t(used) > limit)
       throw Error(path, "unpacks to too much", "more than " + std::to_string(limit) + " bytes");
     if (used == bytes.size())
-      bytes.resize(std::max(packed.size() * 4 + 64, used * 2));
+      bytes.resize(std::min<std::size_t>(std::size_t(limit) + 1,
+                                         std::max(packed.size() * 4 + 64, used * 2)));
     used += inflater.read(bytes.data() + used, bytes.size() - used);
   }
   bytes.resize(used);

@@ -58,7 +58,7 @@ Image read_image(const std::string& path, int channels) {
     throw fail();
   if (channels == 0)
     channels = stored <= 2 ? 1 : 3;
-  // stb holds up to four bytes a pixel while it decodes.
+  // stb holds up to eight bytes a pixel while it decodes.
   if (width < 1 || height < 1 || std::int64_t(width) * height * 4 > pixel_limit)
     throw Error(path, "the picture is too large",
                 std::to_string(width) + " x " + std::to_string(height));
