@@ -68,6 +68,44 @@ TEST_CASE("the tape lists its operations with layer, name and shape") {
   CHECK(tape.nodes().empty());
 }
 
+TEST_CASE("an observer hears of operations, rules and the gradients they form, in order") {
+  struct Listing : TapeObserver {
+    std::string text;
+    void recorded(const Tape::Node& node) override { add("recorded", node); }
+    void rule_started(const Tape::Node& node) override { add("started", node); }
+    void gradient_wanted(const Variable& input) override {
+      text += "gradient " + input.shape().text() + "\n";
+    }
+    void rule_ended(const Tape::Node& node) override { add("ended", node); }
+    void add(const char* what, const Tape::Node& node) {
+      text += std::string(what) + " " + node.layer + " " + node.op->name + "\n";
+    }
+  } listing;
+  Tape tape;
+  tape.observe(&listing);
+  const Tensor x({2, 3}), w({3, 4}), grad_w({3, 4}), bias({4}), grad_bias({4});
+  for (int pass = 0; pass < 2; ++pass) {
+    tape.reset();
+    const LayerScope scope(tape, "layer");
+    tape.backward(sum(tape, dense(tape, tape.constant(x), tape.leaf(w, grad_w),
+                                  tape.leaf(bias, grad_bias), Activity::linear)));
+    CHECK(listing.text == "recorded layer dense\n"
+                          "recorded layer sum\n"
+                          "started layer sum\n"
+                          "gradient (2, 4)\n"
+                          "ended layer sum\n"
+                          "started layer dense\n"
+                          "gradient (4)\n"
+                          "gradient (3, 4)\n"
+                          "ended layer dense\n");
+    listing.text.clear();
+  }
+  tape.observe(nullptr);
+  tape.reset();
+  relu(tape, tape.constant(x));
+  CHECK(listing.text.empty());
+}
+
 TEST_CASE("a reshaped variable is the same value with the same gradient") {
   Tape tape;
   const Tensor x = tensor({2, 3}, {1, 2, 3, 4, 5, 6}), gradient({2, 3});

@@ -11,6 +11,7 @@
 namespace mereo {
 
 class Tape;
+class TapeObserver;
 
 /// A differentiable operation: its name and its rule. The rule reads what the forward saved and
 /// adds to the gradients of its inputs (see Tape::gradient_into).
@@ -83,7 +84,7 @@ public:
   /// Appends an operation. Saved is copied into the arena: plain data, Variables included.
   template <class Saved> void record(const Op& op, const Variable& output, const Saved& saved) {
     static_assert(std::is_trivially_destructible_v<Saved>, "the arena never runs destructors");
-    nodes_.push_back({&op, new (arena_.allocate(sizeof(Saved))) Saved(saved), layer_, output});
+    append({&op, new (arena_.allocate(sizeof(Saved))) Saved(saved), layer_, output});
   }
 
   /// Within a rule: the gradient of the operation's output.
@@ -101,6 +102,9 @@ public:
   /// Forgets everything, keeps the memory.
   void reset();
 
+  /// Who hears what happens on the tape from now on, resets included; null for nobody.
+  void observe(TapeObserver* observer) { observer_ = observer; }
+
   /// Memory for operations: what they save, and (within an ArenaScope) their scratch.
   Arena& arena() { return arena_; }
   std::span<const Node> nodes() const { return nodes_; }
@@ -113,11 +117,28 @@ public:
 private:
   friend class LayerScope;
   Variable make(real* value, real* gradient, const Shape& shape, bool needs_gradient);
+  void append(const Node& node);
+  GradientSink sink_of(const Variable& variable);
 
   Arena arena_;
   std::vector<Node> nodes_;
   std::vector<Variable::Slot*> leaves_;
   const char* layer_ = "";
+  TapeObserver* observer_ = nullptr;
+};
+
+/// Hears when operations and their rules run, to time them for example (see Tape::observe).
+class TapeObserver {
+public:
+  virtual ~TapeObserver() = default;
+  /// The operation has been computed and is the newest node.
+  virtual void recorded(const Tape::Node&) {}
+  /// The rule of a node is about to run ...
+  virtual void rule_started(const Tape::Node&) {}
+  /// ... asks where the gradient of this input goes, which it will compute now ...
+  virtual void gradient_wanted(const Variable& /*input*/) {}
+  /// ... and has ended.
+  virtual void rule_ended(const Tape::Node&) {}
 };
 
 /// Names the layer that operations recorded during its life belong to. The name must outlive the

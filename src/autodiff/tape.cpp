@@ -50,10 +50,22 @@ Variable Tape::output(const Shape& shape, std::initializer_list<Variable> inputs
   return make(value, nullptr, shape, needs_gradient);
 }
 
+void Tape::append(const Node& node) {
+  nodes_.push_back(node);
+  if (observer_)
+    observer_->recorded(node);
+}
+
 GradientSink Tape::gradient_into(const Variable& input) {
-  if (!input.needs_gradient())
+  if (observer_ && input.needs_gradient())
+    observer_->gradient_wanted(input);
+  return sink_of(input);
+}
+
+GradientSink Tape::sink_of(const Variable& variable) {
+  if (!variable.needs_gradient())
     return {nullptr, false};
-  Variable::Slot& slot = *input.slot_;
+  Variable::Slot& slot = *variable.slot_;
   if (!slot.gradient)
     slot.gradient = arena_.allocate_array<real>(std::size_t(slot.elements));
   // The first contribution replaces, later ones add: no gradient is ever cleared.
@@ -74,11 +86,17 @@ void Tape::backward(const Variable& output, const Tensor& seed) {
   if (output.elements() != seed.elements())
     throw Error("Tape::backward", "output and seed have different shapes",
                 output.shape().text() + " and " + seed.shape().text());
-  if (const GradientSink sink = gradient_into(output))
+  if (const GradientSink sink = sink_of(output))
     std::copy_n(seed.data(), seed.elements(), sink.data);
-  for (auto node = nodes_.rbegin(); node != nodes_.rend(); ++node)
-    if (node->output.slot_->has_gradient)
-      node->op->vjp(*this, node->saved);
+  for (auto node = nodes_.rbegin(); node != nodes_.rend(); ++node) {
+    if (!node->output.slot_->has_gradient)
+      continue;
+    if (observer_)
+      observer_->rule_started(*node);
+    node->op->vjp(*this, node->saved);
+    if (observer_)
+      observer_->rule_ended(*node);
+  }
   for (Variable::Slot* leaf : leaves_) {
     if (leaf->has_gradient)
       continue;
