@@ -8,7 +8,7 @@ OPENMP   ?= 1#          0: one thread, no OpenMP needed
 V        ?= 0#          1: show the commands
 PREFIX   ?= /usr/local# where install puts things, below DESTDIR
 STRICT   ?= 0#          1: make check fails when a tool it needs is not here
-ARGS     ?=#            passed on to the program by train, bench and signature
+ARGS     ?=#            passed on to the program by train, bench, bench-compare and signature
 
 PYTHON   ?= $(firstword $(wildcard /usr/bin/python3) python3)
 
@@ -93,6 +93,7 @@ SOURCES     := $(filter-out $(ISA_SOURCES),$(wildcard src/*/*.cpp))
 TESTS       := $(wildcard tests/*.cpp)
 GRADIENTS   := $(wildcard tests/gradients/*.cpp)
 PROGRAMS     = $(filter-out $(if $(HAVE_BENCHMARK),,bench),$(patsubst tools/%.cpp,%,$(wildcard tools/*.cpp)))
+BENCHMARKS  := $(wildcard tools/bench/*.cpp)
 INSTALLED    = $(filter train evaluate predict,$(PROGRAMS))
 HEADERS     := $(wildcard include/mereo/*.h)
 
@@ -103,7 +104,9 @@ DOUBLE_OBJECTS  := $(SOURCES:%.cpp=$(OBJ)/double/%.o)
 TEST_OBJECTS    := $(TESTS:%.cpp=$(OBJ)/%.o)
 GRADIENT_OBJECTS := $(patsubst %.cpp,$(OBJ)/double/%.o,tests/main.cpp $(GRADIENTS))
 PROGRAM_OBJECTS := $(PROGRAMS:%=$(OBJ)/tools/%.o)
-OBJECTS         := $(LIBRARY_OBJECTS) $(DOUBLE_OBJECTS) $(TEST_OBJECTS) $(GRADIENT_OBJECTS) $(PROGRAM_OBJECTS)
+BENCH_OBJECTS   := $(BENCHMARKS:%.cpp=$(OBJ)/%.o)
+OBJECTS         := $(LIBRARY_OBJECTS) $(DOUBLE_OBJECTS) $(TEST_OBJECTS) $(GRADIENT_OBJECTS) $(PROGRAM_OBJECTS) \
+  $(BENCH_OBJECTS)
 
 # ---- Dependencies -------------------------------------------------------------------------------
 
@@ -119,7 +122,7 @@ include $(CONFIG)
 endif
 
 $(CONFIG): tools/deps.sh
-	@$(PROBE) $(if $(filter test train bench signature,$(MAKECMDGOALS)),install,check) $@
+	@$(PROBE) $(if $(filter test train bench bench-compare signature,$(MAKECMDGOALS)),install,check) $@
 
 .PHONY: deps deps-lint deps-dev
 deps: ## install what building and testing need, by the package manager, or print the command
@@ -152,9 +155,10 @@ $(BUILD)/tests-double: $(GRADIENT_OBJECTS) $(BUILD)/double/libmereo.a $(BUILD)/s
 	$(call say,LINK,$@)
 	$(Q)$(CXX) $(LINK_FLAGS) -o $@ $(filter-out %/sources,$^) $(LIBS)
 
+$(BUILD)/bench: $(BENCH_OBJECTS) $(BUILD)/sources
 $(PROGRAMS:%=$(BUILD)/%): $(BUILD)/%: $(OBJ)/tools/%.o $(BUILD)/libmereo.a
 	$(call say,LINK,$@)
-	$(Q)$(CXX) $(LINK_FLAGS) -o $@ $(filter-out %/sources,$^) $(if $(filter bench,$*),-lbenchmark) $(LIBS)
+	$(Q)$(CXX) $(LINK_FLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(if $(filter bench,$*),-lbenchmark) $(LIBS)
 
 define isa_rule
 $(OBJ)/$(1)/%.o: %.cpp $(BUILD)/flags
@@ -179,7 +183,7 @@ $(OBJ)/%.o: %.cpp $(BUILD)/flags
 # sources, on which archives and links do (so that a deleted source leaves them).
 $(BUILD)/flags: CONTENT = $(CXX) $(shell $(CXX) -dumpfullversion 2>/dev/null) $(filter-out -W%,$(ISA_FLAGS)) \
   $(LINK_FLAGS) $(foreach isa,$(ISAS),$(FLAGS_$(isa)))
-$(BUILD)/sources: CONTENT = $(LIBRARY_OBJECTS) $(TEST_OBJECTS) $(GRADIENT_OBJECTS)
+$(BUILD)/sources: CONTENT = $(LIBRARY_OBJECTS) $(TEST_OBJECTS) $(GRADIENT_OBJECTS) $(BENCH_OBJECTS)
 $(BUILD)/flags $(BUILD)/sources: FORCE
 	@mkdir -p $(@D)
 	@echo "$(CONTENT)" | cmp -s - $@ || echo "$(CONTENT)" > $@
@@ -188,7 +192,7 @@ $(BUILD)/flags $(BUILD)/sources: FORCE
 
 # ---- Running ------------------------------------------------------------------------------------
 
-.PHONY: test train data bench signature goldens
+.PHONY: test train data bench bench-compare signature goldens
 
 test: all ## install what is missing, build, run every test
 	@MAKE='$(MAKE)' CXX='$(CXX)' SANITIZE='$(SANITIZE)' tools/run_tests.sh $(BUILD)
@@ -199,8 +203,15 @@ train: $(INSTALLED:%=$(BUILD)/%) data ## install what is missing, build, fetch M
 data: ## fetch MNIST into data/
 	@tools/fetch.sh mnist
 
-bench: $(BUILD)/bench ## time the kernels and the networks
+ifneq ($(HAVE_BENCHMARK),)
+bench: $(BUILD)/bench ## time the kernels and the networks (build/bench --help)
 	@$(BUILD)/bench $(ARGS)
+bench-compare: $(BUILD)/bench ## PyTorch and Mereo in turn: ratios of time and memory
+	@$(PYTHON) tools/bench_torch.py --bench $(BUILD)/bench $(ARGS)
+else
+bench bench-compare:
+	@echo 'google-benchmark is not here: make deps-dev' >&2; exit 1
+endif
 
 signature: $(BUILD)/tests ## print the hash of a short training run: it moves when numbers do
 	@$(BUILD)/tests --no-intro=true --test-case='signature*' $(ARGS)
@@ -275,6 +286,6 @@ clean: ## remove build/
 	@rm -rf build
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' Makefile
 	@echo; echo 'Knobs (make KNOB=value):'
 	@awk -F '[?=# ]+' '/^[A-Z]+ +\?=.*# / { text = $$0; sub(/[^#]*# */, "", text); printf "  %-10s %s\n", $$1, text }' Makefile

@@ -1,0 +1,30 @@
+// What this machine can do at most, measured on the instruction set and the threads in use.
+#pragma once
+
+#include <functional>
+#include <vector>
+
+namespace bench {
+
+/// Multiplying and adding in registers, GFLOP/s; measured once for each setting.
+double peak();
+
+/// GB/s of arrays that no cache holds.
+struct Bandwidth {
+  double read;   // of x alone
+  double update; // of y += a x: two reads and a write
+  double best() const { return read > update ? read : update; }
+};
+/// Measured once for each number of threads.
+const Bandwidth& bandwidth();
+
+/// One and all.
+std::vector<int> thread_counts();
+
+/// All of it, on every instruction set.
+void print_limits();
+
+/// The shortest of some runs, in seconds: what can be done, not what disturbed it.
+double best_time(int runs, const std::function<void()>& work);
+
+} // namespace bench
