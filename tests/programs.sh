@@ -88,4 +88,37 @@ for isa in $lacking; do
 done
 [ -n "$lacking" ] || echo 'skipped: a set that this processor lacks (it needs valgrind and a newer processor)'
 
+# --- bench, which is built where google-benchmark is: two runs side by side
+# timings FILE NAME TIME...: a file as google-benchmark writes it, a repetition for each time.
+timings() {
+  file=$1 name=$2
+  shift 2
+  { printf '{"context": {}, "benchmarks": ['
+    comma=''
+    for time; do
+      printf '%s{"name": "%s", "run_name": "%s/real_time", "run_type": "iteration", "real_time": %s, "time_unit": "ms"}' \
+        "$comma" "$name" "$name" "$time"
+      comma=,
+    done
+    printf ', {"name": "%s_mean", "run_name": "%s", "run_type": "aggregate", "aggregate_name": "mean", "real_time": 99, "time_unit": "ms"}' \
+      "$name" "$name"
+    printf ', {"name": "only/%s", "real_time": 5, "time_unit": "us"}]}\n' "$file"; } >"$file"
+}
+if [ -x "$BUILD/bench" ]; then
+  timings a.json gemm/x/batch:1 10 30 20
+  timings b.json gemm/x/batch:1 5 10 5
+  timings c.json gemm/y/batch:1 1
+  expect 'bench --help' 0 'benchmark_filter' "$BUILD/bench" --help
+  expect 'bench --compare' 0 'gemm/x/batch:1 *| *20 | *5 | *0.250 | 0.2[0-9]* to 0.5' "$BUILD/bench" --compare a.json b.json
+  grep -q 'geometric mean of b / a over 1: 0.250' out || fail 'bench --compare: no geometric mean'
+  grep -q 'only in a: 1, only in b: 1' out || fail 'bench --compare: does not tell what is in one file only'
+  expect 'bench --compare with itself' 0 'over 2: 1.000' "$BUILD/bench" --compare a.json a.json
+  expect 'nothing to compare' 1 'c.json: has no benchmark in common with a.json' "$BUILD/bench" --compare a.json c.json
+  expect 'comparing a missing file' 1 'none.json.*No such file' "$BUILD/bench" --compare a.json none.json
+  expect 'comparing no JSON' 1 'one: is not valid JSON' "$BUILD/bench" --compare one a.json
+  expect 'comparing other JSON' 1 'config.json: holds no benchmarks' "$BUILD/bench" --compare whole/config.json a.json
+  expect 'comparing one file' 2 '--compare' "$BUILD/bench" --compare a.json
+  expect 'bench, unknown flag' 2 'did you mean --profile' "$BUILD/bench" --profil
+fi
+
 finish

@@ -67,6 +67,8 @@ CapsNetConfig network(const Arguments& a) {
 }
 
 int run_benchmarks(std::vector<char*>& arguments, bool limits) {
+  for (const char* argument : arguments)
+    limits = limits && !std::string_view(argument).starts_with("--benchmark_list_tests");
   int count = int(arguments.size());
   benchmark::Initialize(&count, arguments.data());
   if (benchmark::ReportUnrecognizedArguments(count, arguments.data()))
