@@ -162,6 +162,7 @@ TEST_CASE("JSON that is not one flat object is refused") {
     INFO(text);
     CHECK_THROWS_AS(parse_json_object(text), Error);
   }
+  CHECK_THROWS_AS(parse_json_object(std::string("{}\0", 3)), Error);
 }
 
 TEST_CASE("an appended line follows the last complete one, whatever a crash left") {

@@ -141,6 +141,10 @@ TEST_CASE("hostile safetensors headers are errors") {
       R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8],"more":1}})",
       R"({"a":{"dtype":"F32","dtype":"F32","shape":[2],"data_offsets":[0,8]}})",
       "{\"a\":" + good + "} {}",
+      "{\"a\":" + good + "}\n",
+      " {\"a\":" + good + "}",
+      "{\"a\":" + good + "}" + std::string(3, '\0'), // the end of the text for nlohmann
+      "{\"a\":" + good + "}" + std::string("\0 }", 3),
       std::string(100000, '['),
   };
   for (const std::string& header : hostile) {

@@ -64,6 +64,11 @@ private:
   std::set<std::string> names_;
 };
 
+/// For nlohmann a NUL is the end of the text, whatever comes after it.
+bool has_nul(std::string_view text) {
+  return text.find('\0') != text.npos;
+}
+
 std::string dump(const Json& value) {
   return value.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
@@ -71,6 +76,8 @@ std::string dump(const Json& value) {
 } // namespace
 
 Json parse_json(std::string_view text, const std::string& where, int depth) {
+  if (has_nul(text))
+    throw Error(where, "is not valid JSON", "a NUL in it");
   std::vector<std::set<std::string>> names(std::size_t(depth) + 1);
   const auto watch = [&](int level, Json::parse_event_t event, Json& value) {
     // level counts the brackets around the event; the names of an object lie one deeper.
@@ -111,6 +118,8 @@ std::string to_json(const Fields& fields) {
 }
 
 Fields parse_json_object(std::string_view text) {
+  if (has_nul(text))
+    throw Error("parse_json_object", "not one flat JSON object", "a NUL in it");
   FieldReader reader;
   if (!Json::sax_parse(text.begin(), text.end(), &reader))
     throw Error("parse_json_object", "not one flat JSON object", reader.problem);

@@ -1,6 +1,7 @@
 // The safetensors format: an 8-byte little-endian length, a JSON header of that length, raw data.
 // The header maps a name to {"dtype", "shape", "data_offsets": [begin, end]}, relative to the data;
-// "__metadata__" maps strings to strings. The data must be covered without holes or overlap.
+// "__metadata__" maps strings to strings. Blanks may follow the JSON, nothing may precede it. The
+// data must be covered without holes or overlap.
 #include "io/file.h"
 #include "io/json.h"
 
@@ -110,6 +111,8 @@ Header read_header(int descriptor, const std::string& path, std::int64_t file_by
   const Json json = parse_json(text, path, 3);
   if (!json.is_object())
     throw Error(path, "the header is not a JSON object");
+  if (text[0] != '{' || text.find_first_not_of(' ', text.rfind('}') + 1) != text.npos)
+    throw Error(path, "something other than blanks surrounds the header");
 
   Header header;
   header.data_begin = length_bytes + std::int64_t(length);
