@@ -1,10 +1,9 @@
 // CIFAR-10 (Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009).
 #include "core/parallel.h"
+#include "io/json.h"
 
 #include <mereo/data.h>
 #include <mereo/io.h>
-
-#include <nlohmann/json.hpp>
 
 namespace mereo {
 
@@ -25,25 +24,17 @@ Dataset empty_cifar(const std::string& name) {
 }
 
 std::vector<std::int32_t> read_labels(const std::string& path) {
-  const std::string text = read_file(path, 1 << 24);
+  const Json json = parse_json(read_file(path, 1 << 24), path, 1);
+  const auto* list = json.get<Json::List>();
+  if (!list)
+    throw Error(path, "is not a list of numbers");
   std::vector<std::int32_t> labels;
-  try {
-    // Nothing may nest inside the list.
-    const auto flat = [&](int depth, nlohmann::json::parse_event_t, nlohmann::json&) {
-      if (depth > 1)
-        throw Error(path, "is not a list of numbers");
-      return true;
-    };
-    const nlohmann::json list = nlohmann::json::parse(text, flat);
-    if (!list.is_array())
-      throw Error(path, "is not a list of numbers");
-    for (const auto& value : list) {
-      if (!value.is_number_unsigned() || value.get<std::uint64_t>() > 9)
-        throw Error(path, "a label is not a number from 0 to 9", value.dump());
-      labels.push_back(value.get<std::int32_t>());
-    }
-  } catch (const nlohmann::json::exception& error) {
-    throw Error(path, "is not valid JSON", error.what());
+  for (const Json& value : *list) {
+    const auto* label = value.get<std::uint64_t>();
+    if (!label || *label > 9)
+      throw Error(path, "a label is not a number from 0 to 9",
+                  "label " + std::to_string(labels.size()));
+    labels.push_back(std::int32_t(*label));
   }
   return labels;
 }

@@ -9,7 +9,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <nlohmann/json.hpp>
 #include <set>
 #include <type_traits>
 
@@ -19,7 +18,6 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "the file's numbers are little-endian");
 
-using Json = nlohmann::json;
 constexpr std::int64_t length_bytes = 8;
 constexpr std::int64_t header_limit = std::int64_t{1} << 24;
 constexpr const char* metadata_name = "__metadata__";
@@ -39,39 +37,50 @@ struct Header {
 
 std::int64_t whole_number(const Json& value, const std::string& path, const std::string& name) {
   // Beyond 2^60 sums and products could overflow; no file is that long.
-  if (!value.is_number_unsigned() || value.get<std::uint64_t>() > (std::uint64_t{1} << 60))
+  const auto* number = value.get<std::uint64_t>();
+  if (!number || *number > (std::uint64_t{1} << 60))
     throw Error(path, "a size or offset is not a sensible whole number", name);
-  return value.get<std::int64_t>();
+  return std::int64_t(*number);
+}
+
+/// Null when there is no such member, or it is of another kind.
+template <class Kind> const Kind* member(const Json::Object& object, const char* name) {
+  for (const JsonMember& m : object)
+    if (m.name == name)
+      return m.value.get<Kind>();
+  return nullptr;
 }
 
 Entry parse_entry(const std::string& path, const std::string& name, const Json& value) {
   const auto wrong = [&](const char* what) { return Error(path, what, "tensor " + name); };
-  if (!value.is_object() || value.size() != 3 || !value.contains("dtype") ||
-      !value.contains("shape") || !value.contains("data_offsets"))
+  const auto* object = value.get<Json::Object>();
+  const auto* type = object ? member<std::string>(*object, "dtype") : nullptr;
+  const auto* shape = object ? member<Json::List>(*object, "shape") : nullptr;
+  const auto* offsets = object ? member<Json::List>(*object, "data_offsets") : nullptr;
+  if (!type || !shape || !offsets || object->size() != 3)
     throw wrong("a tensor needs dtype, shape and data_offsets, and nothing else");
-  const Json &type = value["dtype"], &shape = value["shape"], &offsets = value["data_offsets"];
   Entry entry;
   entry.name = name;
-  if (type == "F32")
+  if (*type == "F32")
     entry.element_bytes = 4;
-  else if (type == "F64")
+  else if (*type == "F64")
     entry.element_bytes = 8;
   else
     throw wrong("the number type is neither F32 nor F64");
-  if (!shape.is_array() || shape.size() > std::size_t(Shape::max_rank))
+  if (shape->size() > std::size_t(Shape::max_rank))
     throw wrong("the shape is not a list of at most six sizes");
   std::vector<std::int64_t> sizes;
-  for (const Json& size : shape)
+  for (const Json& size : *shape)
     sizes.push_back(whole_number(size, path, name));
   try {
     entry.shape = Shape(sizes);
   } catch (const Error& error) {
     throw Error(path, error.problem, "tensor " + name + ": " + error.values);
   }
-  if (!offsets.is_array() || offsets.size() != 2)
+  if (offsets->size() != 2)
     throw wrong("data_offsets is not a pair");
-  entry.begin = whole_number(offsets[0], path, name);
-  entry.end = whole_number(offsets[1], path, name);
+  entry.begin = whole_number((*offsets)[0], path, name);
+  entry.end = whole_number((*offsets)[1], path, name);
   // Elements times bytes could overflow where dividing cannot.
   const std::int64_t bytes = entry.end - entry.begin;
   if (bytes < 0 || bytes % entry.element_bytes != 0 ||
@@ -109,24 +118,26 @@ Header read_header(int descriptor, const std::string& path, std::int64_t file_by
   std::string text(length, '\0');
   read_exactly(descriptor, path, text.data(), length, length_bytes);
   const Json json = parse_json(text, path, 3);
-  if (!json.is_object())
+  const auto* members = json.get<Json::Object>();
+  if (!members)
     throw Error(path, "the header is not a JSON object");
   if (text[0] != '{' || text.find_first_not_of(' ', text.rfind('}') + 1) != text.npos)
     throw Error(path, "something other than blanks surrounds the header");
 
   Header header;
   header.data_begin = length_bytes + std::int64_t(length);
-  for (const auto& [name, value] : json.items()) {
+  for (const auto& [name, value] : *members) {
     if (name != metadata_name) {
       header.entries.push_back(parse_entry(path, name, value));
       continue;
     }
-    if (!value.is_object())
+    const auto* metadata = value.get<Json::Object>();
+    if (!metadata)
       throw Error(path, "__metadata__ is not a JSON object");
-    for (const auto& [key, text_value] : value.items()) {
-      if (!text_value.is_string())
+    for (const auto& [key, text_value] : *metadata) {
+      if (!text_value.get<std::string>())
         throw Error(path, "metadata must be text", key);
-      header.metadata[key] = text_value.get<std::string>();
+      header.metadata[key] = *text_value.get<std::string>();
     }
   }
   check_cover(path, header.entries, file_bytes - header.data_begin);
@@ -152,28 +163,33 @@ void read_values(int descriptor, const std::string& path, std::int64_t offset, r
 }
 
 std::string header_text(const std::string& path, const TensorFile& file) {
-  nlohmann::ordered_json json = nlohmann::ordered_json::object();
-  if (!file.metadata.empty())
-    json[metadata_name] = file.metadata;
-  std::set<std::string> names{metadata_name};
-  std::string text;
-  try {
-    text = json.dump();
-    text.pop_back();
-    std::int64_t offset = 0;
-    for (const auto& [name, tensor] : file.tensors) {
-      if (tensor.empty())
-        throw Error(path, "an empty tensor cannot be saved", name);
-      if (!names.insert(name).second)
-        throw Error(path, "two tensors have one name", name);
-      const std::int64_t end = offset + tensor.elements() * std::int64_t(sizeof(real));
-      const nlohmann::ordered_json entry = {
-          {"dtype", dtype}, {"shape", tensor.shape().sizes()}, {"data_offsets", {offset, end}}};
-      text += (text.size() > 1 ? "," : "") + Json(name).dump() + ":" + entry.dump();
-      offset = end;
+  std::string text = "{";
+  const auto begin = [&](const std::string& name) {
+    text += (text.back() == '{' ? "" : ",") + quote_json(name, path) + ":";
+  };
+  if (!file.metadata.empty()) {
+    begin(metadata_name);
+    text += "{";
+    for (const auto& [key, value] : file.metadata) {
+      begin(key);
+      text += quote_json(value, path);
     }
-  } catch (const nlohmann::json::exception& error) {
-    throw Error(path, "a name or metadata is not UTF-8", error.what());
+    text += "}";
+  }
+  std::set<std::string> names{metadata_name};
+  std::int64_t offset = 0;
+  for (const auto& [name, tensor] : file.tensors) {
+    if (tensor.empty())
+      throw Error(path, "an empty tensor cannot be saved", name);
+    if (!names.insert(name).second)
+      throw Error(path, "two tensors have one name", name);
+    begin(name);
+    text += std::string(R"({"dtype":")") + dtype + R"(","shape":[)";
+    for (int axis = 0; axis < tensor.shape().rank(); ++axis)
+      text += (axis ? "," : "") + std::to_string(tensor.shape()[axis]);
+    const std::int64_t end = offset + tensor.elements() * std::int64_t(sizeof(real));
+    text += R"(],"data_offsets":[)" + std::to_string(offset) + "," + std::to_string(end) + "]}";
+    offset = end;
   }
   text += "}";
   const std::size_t past = (text.size() + length_bytes) % alignment;
