@@ -19,10 +19,6 @@
 #define STBI_NO_LINEAR
 #define STBI_NO_HDR
 #include <stb/stb_image.h>
-#define STB_IMAGE_WRITE_IMPLEMENTATION
-#define STB_IMAGE_WRITE_STATIC
-#define STBI_WRITE_NO_STDIO
-#include <stb/stb_image_write.h>
 
 namespace mereo {
 
@@ -33,10 +29,6 @@ constexpr std::int64_t pixel_limit = std::int64_t{1} << 28;
 
 const stbi_uc* bytes_of(std::string_view text) {
   return reinterpret_cast<const stbi_uc*>(text.data());
-}
-
-void append_bytes(void* context, void* bytes, int count) {
-  static_cast<std::string*>(context)->append(static_cast<char*>(bytes), std::size_t(count));
 }
 
 } // namespace
@@ -93,16 +85,6 @@ Image tensor_image(const Tensor& pixels) {
     image.pixels.push_back(std::uint8_t(clamped * 255 + real(0.5)));
   }
   return image;
-}
-
-void write_png(const std::string& path, const Tensor& pixels) {
-  const Image image = tensor_image(pixels);
-  std::string file;
-  if (!stbi_write_png_to_func(append_bytes, &file, int(image.width), int(image.height),
-                              int(image.channels), image.pixels.data(),
-                              int(image.width * image.channels)))
-    throw Error(path, "the picture cannot be packed as PNG", pixels.shape().text());
-  write_file_atomically(path, file);
 }
 
 Tensor contact_sheet(const Tensor& images, std::int64_t columns, std::int64_t padding, real grey) {
