@@ -164,10 +164,6 @@ const Tensor& matching(const CheckpointFile& file, const std::string& name, cons
   return *tensor;
 }
 
-void copy(const Tensor& from, std::span<real> to) {
-  std::copy_n(from.data(), to.size(), to.data());
-}
-
 } // namespace
 
 void write_checkpoint(const std::string& path, const Checkpoint& about, Model& model,
@@ -208,32 +204,35 @@ CheckpointFile read_checkpoint(const std::string& path) {
 
 void restore(const CheckpointFile& file, Model& model, Optimizer* optimizer) {
   Parameters& parameters = model.parameters();
+  std::vector<std::pair<const real*, std::span<real>>> copies;
+  const auto plan = [&](const std::string& name, const Shape& shape, std::span<real> to) {
+    copies.emplace_back(matching(file, name, shape).data(), to);
+  };
   std::set<std::string> known;
   for (int i = 0; i < parameters.count(); ++i) {
-    matching(file, parameters.name(i), parameters.value(i).shape());
+    const Tensor value = parameters.value(i);
+    plan(parameters.name(i), value.shape(), value.values());
     known.insert(parameters.name(i));
   }
   for (const auto& [name, tensor] : file.tensors.tensors)
     if (!known.contains(name) && !name.starts_with(optimizer_prefix))
       throw Error(file.path, "a tensor that the model does not have", name);
-  Fields about_optimizer;
+  std::int64_t steps = 0;
   if (optimizer) {
-    about_optimizer = parse_json_object(metadata(file.tensors, file.path, "optimizer"));
-    if (text_field(about_optimizer, "name") != optimizer->name())
+    const Fields about = parse_json_object(metadata(file.tensors, file.path, "optimizer"));
+    if (text_field(about, "name") != optimizer->name())
       throw Error(file.path, "the state of another optimiser",
-                  text_field(about_optimizer, "name") + " instead of " + optimizer->name());
+                  text_field(about, "name") + " instead of " + optimizer->name());
+    steps = whole_field(about, "steps");
     for (const auto& [name, block] : optimizer->state())
-      matching(file, optimizer_prefix + name, Shape{std::int64_t(block.size())});
+      plan(optimizer_prefix + name, Shape{std::int64_t(block.size())}, block);
   }
 
   // Nothing can fail from here on.
-  for (int i = 0; i < parameters.count(); ++i)
-    copy(file.tensors.get(parameters.name(i)), parameters.value(i).values());
-  if (!optimizer)
-    return;
-  for (const auto& [name, block] : optimizer->state())
-    copy(file.tensors.get(optimizer_prefix + name), block);
-  optimizer->steps = whole_field(about_optimizer, "steps");
+  for (const auto& [from, to] : copies)
+    std::copy_n(from, to.size(), to.data());
+  if (optimizer)
+    optimizer->steps = steps;
 }
 
 LoadedModel load_model(const std::string& path) {
