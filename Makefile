@@ -147,9 +147,16 @@ $(BUILD)/double/libmereo.a: $(DOUBLE_OBJECTS)
 	$(call say,AR,$@)
 	$(Q)mkdir -p $(@D) && rm -f $@ && $(AR) rcs $@ $(filter %.o,$^)
 
+# So that tests can count the library's allocations, and make them fail: tests/allocations.h.
+ifneq ($(shell uname -s),Darwin)
+WRAP := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=aligned_alloc,--wrap=free
+# ThreadSanitizer's own operator new is not weak.
+WRAP += $(if $(findstring thread,$(SANITIZE)),-Wl$(comma)-z$(comma)muldefs)
+endif
+
 $(BUILD)/tests: $(TEST_OBJECTS) $(BUILD)/libmereo.a $(BUILD)/sources
 	$(call say,LINK,$@)
-	$(Q)$(CXX) $(LINK_FLAGS) -o $@ $(filter-out %/sources,$^) $(LIBS)
+	$(Q)$(CXX) $(LINK_FLAGS) $(WRAP) -o $@ $(filter-out %/sources,$^) $(LIBS)
 
 $(BUILD)/tests-double: $(GRADIENT_OBJECTS) $(BUILD)/double/libmereo.a $(BUILD)/sources
 	$(call say,LINK,$@)
