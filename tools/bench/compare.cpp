@@ -1,6 +1,5 @@
 #include "compare.h"
 
-#include "io/json.h"
 #include "statistics.h"
 
 #include <mereo/io.h>
@@ -66,8 +65,9 @@ std::vector<Timed> timed(const nlohmann::json& entries) {
 }
 
 std::vector<Timed> read(const std::string& path) {
-  constexpr int depth = 8;
-  const nlohmann::json file = parse_json(read_file(path), path, depth);
+  const nlohmann::json file = nlohmann::json::parse(read_file(path), nullptr, false);
+  if (file.is_discarded())
+    throw Error(path, "is not valid JSON");
   const auto no_benchmarks = [&](const std::string& why) {
     return Error(path, "holds no benchmarks", why, "write it with --benchmark_out=FILE");
   };
