@@ -6,6 +6,7 @@ SANITIZE ?=#            e.g. address,undefined or thread (which switches to clan
 DEBUG    ?= 0#          1: no optimisation but in kernels, debug information
 OPENMP   ?= 1#          0: one thread, no OpenMP needed
 V        ?= 0#          1: show the commands
+FUZZ_SECONDS ?= 30#     for each reader in make fuzz
 PREFIX   ?= /usr/local# where install puts things, below DESTDIR
 STRICT   ?= 0#          1: make check fails when a tool it needs is not here
 ARGS     ?=#            passed on to the program by train, bench, bench-compare and signature
@@ -116,7 +117,7 @@ CONFIG := $(BUILD)/config.mk
 PROBE   = CXX='$(CXX)' CPPFLAGS='$(CPPFLAGS) $(INCLUDES)' LDFLAGS='$(LDFLAGS)' PYTHON='$(PYTHON)' \
           LINK_FLAGS='$(OPENMP_FLAGS) $(SANITIZE_FLAGS)' tools/deps.sh
 
-NO_BUILD := help clean deps deps-lint deps-dev data format goldens uninstall check-%
+NO_BUILD := help clean deps deps-lint deps-dev data format goldens uninstall check-% fuzz fuzz-%
 ifneq ($(filter-out $(NO_BUILD),$(or $(MAKECMDGOALS),all)),)
 include $(CONFIG)
 endif
@@ -226,6 +227,27 @@ signature: $(BUILD)/tests ## print the hash of a short training run: it moves wh
 goldens: ## make tests/golden/ anew with PyTorch
 	@$(PYTHON) tools/make_goldens.py
 
+# The fuzzers, in a build of their own. What they find is kept in build/fuzz/corpus, a crash in
+# build/fuzz; one that is fixed belongs in tests/fuzz/seeds.
+FUZZERS  := idx checkpoint json image
+FUZZ_CXX  = $(shell command -v clang++ || command -v clang++-14)
+
+.PHONY: fuzz fuzz-%
+fuzz: ## fuzz the readers of files, FUZZ_SECONDS each (needs clang)
+	@echo 'int main() {}' | $(or $(FUZZ_CXX),false) -fsanitize=fuzzer-no-link,address,undefined -x c++ - -o /dev/null 2>/dev/null || \
+	  { echo 'make fuzz needs clang++ and its libFuzzer: make deps-dev'; exit 1; }
+	@$(MAKE) CXX='$(FUZZ_CXX)' SANITIZE=fuzzer-no-link,address,undefined OPENMP=0 BUILD=build/fuzz $(FUZZERS:%=build/fuzz/fuzz-%)
+	@$(MAKE) -j1 $(FUZZERS:%=fuzz-%)
+
+fuzz-%:
+	@mkdir -p build/fuzz/corpus/$*
+	$(if $(wildcard /dev/shm),TMPDIR=/dev/shm) build/fuzz/fuzz-$* -max_total_time=$(FUZZ_SECONDS) -timeout=20 -max_len=20000 -verbosity=0 -print_final_stats=1 \
+	  -artifact_prefix=build/fuzz/$*- build/fuzz/corpus/$* tests/fuzz/seeds/$* tests/samples
+
+$(FUZZERS:%=$(BUILD)/fuzz-%): $(BUILD)/fuzz-%: tests/fuzz/fuzz.cpp tests/fuzz/targets.h $(BUILD)/libmereo.a
+	$(call say,LINK,$@)
+	$(Q)$(CXX) $(FLAGS) -Itests -DTARGET=$* -fsanitize=fuzzer $(LINK_FLAGS) -o $@ $< $(BUILD)/libmereo.a $(LIBS)
+
 # ---- Checking -----------------------------------------------------------------------------------
 
 .PHONY: check check-floors check-headers check-symbols check-format check-shell check-layout format
@@ -295,4 +317,4 @@ clean: ## remove build/
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' Makefile
 	@echo; echo 'Knobs (make KNOB=value):'
-	@awk -F '[?=# ]+' '/^[A-Z]+ +\?=.*# / { text = $$0; sub(/[^#]*# */, "", text); printf "  %-10s %s\n", $$1, text }' Makefile
+	@awk -F '[?=# ]+' '/^[A-Z_]+ +\?=.*# / { text = $$0; sub(/[^#]*# */, "", text); printf "  %-12s %s\n", $$1, text }' Makefile

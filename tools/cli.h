@@ -204,7 +204,8 @@ template <class Body> int guarded(const char* argv0, const Body& body) {
 
 inline void add_threads(CLI::App& app, int& count) {
   count = mereo::threads();
-  app.add_option("--threads", count, "Threads; results do not depend on it [one per processor]")
+  app.add_option("--threads", count,
+                 "Threads; results do not depend on it [OMP_NUM_THREADS, or one per processor]")
       ->check(whole(1));
 }
 

@@ -30,8 +30,8 @@ public:
   std::string where, problem, values, hint;
 };
 
-/// Number of threads that parallel loops use: at first one per processor the program may run on.
-/// Results do not depend on it, to the last bit.
+/// Number of threads that parallel loops use: at first OMP_NUM_THREADS, or one per processor the
+/// program may run on. Results do not depend on it, to the last bit.
 int threads();
 
 /// Sets threads(). Not while another thread computes. Throws Error unless 1 <= count <= 1024.

@@ -93,7 +93,11 @@ public:
   /// decoder.
   Variable decode(Tape& tape, Variable capsules, std::span<const std::int32_t> which, Mode mode);
 
+  /// How many numbers the parameters of such a network are, without making it.
+  static std::int64_t parameter_elements(const CapsNetConfig& config);
+
 private:
+  explicit CapsNet(const CapsNetConfig& config); // parameters declared, not allocated
   Variable primary(Tape& tape, const Tensor& images, Mode mode);
 
   CapsNetConfig config_;
@@ -115,5 +119,7 @@ std::vector<std::string> model_names();
 /// key.
 std::unique_ptr<Model> make_model(const std::string& name, const std::string& config,
                                   std::uint64_t seed);
+/// How many numbers the parameters of that model would be.
+std::int64_t parameter_elements(const std::string& name, const std::string& config);
 
 } // namespace mereo

@@ -17,16 +17,16 @@ constexpr int outside = -1;
 /// This thread's index in the parallel loop that it is running, or outside.
 thread_local int worker = outside;
 
-int processors() {
+int threads_at_first() {
 #ifdef _OPENMP
-  return std::clamp(omp_get_num_procs(), 1, most_threads);
+  return std::clamp(omp_get_max_threads(), 1, most_threads);
 #else
   return 1;
 #endif
 }
 
 std::atomic<int>& thread_count() {
-  static std::atomic<int> count{processors()};
+  static std::atomic<int> count{threads_at_first()};
   return count;
 }
 

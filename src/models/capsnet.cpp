@@ -125,7 +125,7 @@ CapsNetConfig& CapsNetConfig::authors_recipe() {
   return *this;
 }
 
-CapsNet::CapsNet(const CapsNetConfig& config, std::uint64_t seed) : config_(config) {
+CapsNet::CapsNet(const CapsNetConfig& config) : config_(config) {
   check(config);
   primary_count_ = primary_grid(config.input.height, config) *
                    primary_grid(config.input.width, config) * config.primary_types;
@@ -135,7 +135,14 @@ CapsNet::CapsNet(const CapsNetConfig& config, std::uint64_t seed) : config_(conf
                                               class_options(config, primary_count_));
   if (config.decoder)
     decoder_ = std::make_unique<Decoder>(parameters_, "decoder", decoder_options(config));
+}
+
+CapsNet::CapsNet(const CapsNetConfig& config, std::uint64_t seed) : CapsNet(config) {
   parameters_.allocate(seed);
+}
+
+std::int64_t CapsNet::parameter_elements(const CapsNetConfig& config) {
+  return CapsNet(config).parameters_.elements();
 }
 
 std::string CapsNet::config() const {

@@ -133,12 +133,13 @@ std::string capsnet_config_text(const CapsNetConfig& config) {
 
 CapsNetConfig parse_capsnet_config(const std::string& text) {
   CapsNetConfig config;
-  for (const auto& [key, value] : parse_json_object(text)) {
+  for (const auto& entry : parse_json_object(text)) {
+    const std::string& key = entry.first; // clang 14 captures no structured binding
     bool known = false;
     each_member(config, [&](const char* name, auto& member) {
       if (key != name)
         return;
-      assign(key, value, member);
+      assign(key, entry.second, member);
       known = true;
     });
     if (!known)

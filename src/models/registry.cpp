@@ -21,11 +21,25 @@ std::vector<std::string> model_names() {
   return {"capsnet"};
 }
 
+namespace {
+
+[[noreturn]] void unknown(const char* where, const std::string& name) {
+  throw Error(where, "unknown model", name, "known: capsnet");
+}
+
+} // namespace
+
 std::unique_ptr<Model> make_model(const std::string& name, const std::string& config,
                                   std::uint64_t seed) {
   if (name == "capsnet")
     return std::make_unique<CapsNet>(parse_capsnet_config(config), seed);
-  throw Error("make_model", "unknown model", name, "known: capsnet");
+  unknown("make_model", name);
+}
+
+std::int64_t parameter_elements(const std::string& name, const std::string& config) {
+  if (name == "capsnet")
+    return CapsNet::parameter_elements(parse_capsnet_config(config));
+  unknown("parameter_elements", name);
 }
 
 } // namespace mereo

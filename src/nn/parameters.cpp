@@ -37,6 +37,9 @@ int Parameters::add(std::string name, const Shape& shape, const Initialiser& ini
   for (const Entry& entry : entries_)
     if (entry.name == name)
       throw Error("Parameters::add", "there is already one of this name", name);
+  // Shapes may have 2^60 elements each; a sum of two already could not be allocated.
+  if (block_elements_ > (std::int64_t{1} << 60))
+    throw Error("Parameters::add", "there are too many parameters", name);
   entries_.push_back({std::move(name), shape, initialiser, block_elements_});
   constexpr std::int64_t line = std::int64_t(alignment / sizeof(real));
   block_elements_ += (shape.elements() + line - 1) / line * line;

@@ -49,23 +49,6 @@ private:
   std::uint64_t hash_ = 0xcbf29ce484222325u;
 };
 
-/// Over everything in the file but the checksum itself.
-std::string checksum(const TensorFile& file) {
-  Checksum sum;
-  for (const auto& [key, text] : file.metadata) {
-    if (key == "checksum")
-      continue;
-    sum.add(key);
-    sum.add(text);
-  }
-  for (const auto& [name, tensor] : file.tensors) {
-    sum.add(name);
-    sum.add(tensor.shape().text());
-    sum.add(tensor.data(), std::size_t(tensor.elements()) * sizeof(real));
-  }
-  return sum.text();
-}
-
 Fields state_fields(const TrainState& state) {
   return {{"step", state.step},
           {"epoch", state.position.epoch},
@@ -166,6 +149,22 @@ const Tensor& matching(const CheckpointFile& file, const std::string& name, cons
 
 } // namespace
 
+std::string checkpoint_checksum(const TensorFile& file) {
+  Checksum sum;
+  for (const auto& [key, text] : file.metadata) {
+    if (key == "checksum")
+      continue;
+    sum.add(key);
+    sum.add(text);
+  }
+  for (const auto& [name, tensor] : file.tensors) {
+    sum.add(name);
+    sum.add(tensor.shape().text());
+    sum.add(tensor.data(), std::size_t(tensor.elements()) * sizeof(real));
+  }
+  return sum.text();
+}
+
 void write_checkpoint(const std::string& path, const Checkpoint& about, Model& model,
                       Optimizer& optimizer) {
   const Parameters& parameters = model.parameters();
@@ -186,7 +185,7 @@ void write_checkpoint(const std::string& path, const Checkpoint& about, Model& m
   for (const auto& [name, block] : optimizer.state())
     file.tensors.emplace_back(optimizer_prefix + name,
                               Tensor::view(block.data(), Shape{std::int64_t(block.size())}));
-  file.metadata["checksum"] = checksum(file);
+  file.metadata["checksum"] = checkpoint_checksum(file);
   write_safetensors(path, file);
 }
 
@@ -195,7 +194,7 @@ CheckpointFile read_checkpoint(const std::string& path) {
   if (metadata(file.tensors, path, "format") != format)
     throw Error(path, "not a checkpoint of this version",
                 metadata(file.tensors, path, "format") + " instead of " + format);
-  if (metadata(file.tensors, path, "checksum") != checksum(file.tensors))
+  if (metadata(file.tensors, path, "checksum") != checkpoint_checksum(file.tensors))
     throw Error(path, "the file is damaged", "its checksum does not match",
                 "evaluate and predict can use the run's other checkpoint");
   in_file(path, [&] { file.about = parse_metadata(file.tensors, path); });
@@ -238,7 +237,18 @@ void restore(const CheckpointFile& file, Model& model, Optimizer* optimizer) {
 LoadedModel load_model(const std::string& path) {
   const CheckpointFile file = read_checkpoint(path);
   LoadedModel loaded{nullptr, file.about.info};
-  in_file(path, [&] { loaded.model = make_model(loaded.info.model, loaded.info.config, 0); });
+  in_file(path, [&] {
+    const CheckpointInfo& info = loaded.info;
+    // A file must not be able to ask for more memory than it fills.
+    const std::int64_t needed = parameter_elements(info.model, info.config);
+    std::int64_t there = 0;
+    for (const auto& [name, tensor] : file.tensors.tensors)
+      there += tensor.elements();
+    if (needed > there)
+      throw Error(path, "its tensors are not those of its model",
+                  std::to_string(there) + " numbers, the model has " + std::to_string(needed));
+    loaded.model = make_model(info.model, info.config, 0);
+  });
   restore(file, *loaded.model, nullptr);
   return loaded;
 }

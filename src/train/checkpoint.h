@@ -33,6 +33,9 @@ struct Checkpoint {
   TrainState state;
 };
 
+/// Over everything in the file but the checksum itself.
+std::string checkpoint_checksum(const TensorFile& file);
+
 /// Throws Error when a parameter is not finite, or the file cannot be written.
 void write_checkpoint(const std::string& path, const Checkpoint& about, Model& model,
                       Optimizer& optimizer);

@@ -75,7 +75,7 @@ same() {
 
 # wait_for FILE: until the program in the background has written it, or has ended.
 wait_for() {
-  while [ ! -s "$1" ] && kill -0 $child 2>/dev/null; do sleep 0.1; done
+  while [ ! -s "$1" ] && kill -0 $child 2>/dev/null; do sleep 0.01; done
 }
 
 # finish: the last line and the exit status of a script.
