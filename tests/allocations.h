@@ -11,6 +11,15 @@
 
 namespace allocations {
 
+/// Whether they are counted, which ThreadSanitizer's own operator new prevents.
+#if defined(__SANITIZE_THREAD__)
+inline constexpr bool counted = false;
+#elif defined(__has_feature)
+inline constexpr bool counted = !__has_feature(thread_sanitizer);
+#else
+inline constexpr bool counted = true;
+#endif
+
 /// Made so far, by any thread.
 std::int64_t made();
 /// Made and not yet freed.

@@ -55,7 +55,7 @@ Growth train(CapsNetConfig config) {
 
 } // namespace
 
-TEST_CASE("the count of allocations notices one") {
+TEST_CASE("the count of allocations notices one" * doctest::skip(!allocations::counted)) {
   const std::int64_t before = allocations::made(), held = allocations::held();
   void* memory = ::operator new(10); // a vector might be optimised away
   CHECK(allocations::held() == held + 1);
@@ -69,7 +69,7 @@ TEST_CASE("the count of allocations notices one") {
 #endif
 }
 
-TEST_CASE("a steady training step allocates nothing") {
+TEST_CASE("a steady training step allocates nothing" * doctest::skip(!allocations::counted)) {
   CapsNetConfig config = small();
   SUBCASE("the paper's reading") {}
   SUBCASE("the authors' recipe") {
@@ -91,7 +91,7 @@ TEST_CASE("a steady training step allocates nothing") {
   }
 }
 
-TEST_CASE("a steady evaluation allocates nothing") {
+TEST_CASE("a steady evaluation allocates nothing" * doctest::skip(!allocations::counted)) {
   CapsNet network(small(), 1);
   const Tensor images({4, 12, 12, 1});
   Tape tape;
@@ -105,7 +105,8 @@ TEST_CASE("a steady evaluation allocates nothing") {
   CHECK(allocations::made() == count);
 }
 
-TEST_CASE("a convolution allocates nothing, whatever its method") {
+TEST_CASE("a convolution allocates nothing, whatever its method" *
+          doctest::skip(!allocations::counted)) {
   const Tensor images({4, 14, 14, 3}), weights({5, 5, 3, 24});
   const Tensor grad_images(images.shape()), grad_weights(weights.shape());
   for (ConvolutionMethod method : {ConvolutionMethod::direct, ConvolutionMethod::winograd}) {

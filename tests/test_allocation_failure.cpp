@@ -64,7 +64,8 @@ template <class Body> std::int64_t fail_both_ways(const Body& body, std::int64_t
 
 } // namespace
 
-TEST_CASE("memory runs out while a network is built and trained a step") {
+TEST_CASE("memory runs out while a network is built and trained a step" *
+          doctest::skip(!allocations::counted)) {
   const Pictures pictures;
   for (const int count : {1, 3}) {
     const ThreadsScope scope(count);
@@ -81,7 +82,8 @@ TEST_CASE("memory runs out while a network is built and trained a step") {
   }
 }
 
-TEST_CASE("memory runs out in a step: the same objects take it once there is some again") {
+TEST_CASE("memory runs out in a step: the same objects take it once there is some again" *
+          doctest::skip(!allocations::counted)) {
   const Pictures pictures;
   CapsNet wanted(tiny_config(), 3);
   const auto other = adam_of(wanted);
@@ -112,7 +114,8 @@ TEST_CASE("memory runs out in a step: the same objects take it once there is som
   }
 }
 
-TEST_CASE("memory runs out while a checkpoint is written, read and restored") {
+TEST_CASE("memory runs out while a checkpoint is written, read and restored" *
+          doctest::skip(!allocations::counted)) {
   const Scratch scratch;
   const std::string path = scratch.path("last.safetensors");
   const Pictures pictures;
@@ -177,7 +180,7 @@ TEST_CASE("memory runs out while a checkpoint is written, read and restored") {
   }
 }
 
-TEST_CASE("memory runs out while data is read") {
+TEST_CASE("memory runs out while data is read" * doctest::skip(!allocations::counted)) {
   const Scratch scratch;
   const auto data_digest = [](const Dataset& data) {
     return digest(data.pixels, digest(data.labels));
@@ -204,7 +207,8 @@ TEST_CASE("memory runs out while data is read") {
   }
 }
 
-TEST_CASE("memory runs out while a picture is classified and written") {
+TEST_CASE("memory runs out while a picture is classified and written" *
+          doctest::skip(!allocations::counted)) {
   const Scratch scratch;
   const std::string path = scratch.path("in.png"), made = scratch.path("out.png");
   Random random(1);
@@ -227,7 +231,8 @@ TEST_CASE("memory runs out while a picture is classified and written") {
   CHECK(scratch.files() == 2);
 }
 
-TEST_CASE("memory runs out in a run: its last checkpoint is whole, and it can be resumed") {
+TEST_CASE("memory runs out in a run: its last checkpoint is whole, and it can be resumed" *
+          doctest::skip(!allocations::counted)) {
   const ThreadsScope scope(1);
   const Dataset data = bars(40);
   TrainOptions options = tiny_options();

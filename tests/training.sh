@@ -85,7 +85,10 @@ hurry() {
   [ $status = "$2" ] || fail "$3: exit status $status instead of $2"
   ! grep -q 'stopped after' out || fail "$3: claims to have saved"
 }
+# ThreadSanitizer keeps signals from a program that is waiting, and cannot work with a limit on files.
+case ${SANITIZE:-} in *thread*) threads=checked ;; *) threads= ;; esac
 for signal in INT TERM; do
+  [ -z "$threads" ] || continue
   if [ $signal = INT ]; then code=130; else code=143; fi
   # A pipe that nobody reads, in the place of the next save's temporary file, holds it up for ever.
   rm -rf parts
@@ -145,14 +148,16 @@ grep -q '^epoch .* \[=*>* *\] .*[0-9] images/s  left [0-9]*:[0-9][0-9]' pipe.out
 ! grep -q '[[:cntrl:]]' pipe.out || fail 'control characters in a file'
 
 # --- a full disk (a limit on the size of files, in the checkpoint or before) loses no earlier one
-cp -r whole full
-half=$(($(wc -c <whole/last.safetensors) / 1024))
-expect 'a disk full amid a checkpoint' 1 'safetensors.*File too large' sh -c "trap '' XFSZ; ulimit -f $half; exec '$BUILD/train' --threads 1 --resume --out full --epochs $((epochs + 1))"
-cmp -s whole/last.safetensors full/last.safetensors || fail 'a disk full amid a checkpoint damaged the last'
-expect 'a full disk' 1 'full/config.json.*File too large' sh -c "trap '' XFSZ; ulimit -f 1; exec '$BUILD/train' --threads 1 --resume --out full --epochs $((epochs + 1))"
-cmp -s whole/last.safetensors full/last.safetensors || fail 'a full disk damaged the checkpoint'
-for file in full/*.tmp-*; do
-  [ ! -e "$file" ] || fail "a full disk left $file"
-done
+if [ -z "$threads" ]; then
+  cp -r whole full
+  half=$(($(wc -c <whole/last.safetensors) / 1024))
+  expect 'a disk full amid a checkpoint' 1 'safetensors.*File too large' sh -c "trap '' XFSZ; ulimit -f $half; exec '$BUILD/train' --threads 1 --resume --out full --epochs $((epochs + 1))"
+  cmp -s whole/last.safetensors full/last.safetensors || fail 'a disk full amid a checkpoint damaged the last'
+  expect 'a full disk' 1 'full/config.json.*File too large' sh -c "trap '' XFSZ; ulimit -f 1; exec '$BUILD/train' --threads 1 --resume --out full --epochs $((epochs + 1))"
+  cmp -s whole/last.safetensors full/last.safetensors || fail 'a full disk damaged the checkpoint'
+  for file in full/*.tmp-*; do
+    [ ! -e "$file" ] || fail "a full disk left $file"
+  done
+fi
 
 finish
