@@ -1,6 +1,7 @@
 #include "kernels/routing.h"
 
 #include "kernels/routing_cut.h"
+#include "kernels/routing_few.h"
 
 #include <cmath>
 
@@ -40,26 +41,22 @@ void find_couplings(const RoutingShape& shape, Index batch, const real* children
   });
 }
 
-} // namespace
-
-void routing_forward(const RoutingShape& shape, const RoutingOptions& options, std::int64_t batch,
-                     const real* children, const real* weights, const real* bias,
-                     const RoutingState& state, real* parents, real* couplings, Arena& scratch) {
-  const ArenaScope scope(scratch);
+/// With images as lanes.
+void forward_many(const RoutingShape& shape, const RoutingOptions& options, Index batch,
+                  const real* children, const real* weights, const real* bias,
+                  const RoutingState& state, real* preference, Arena& scratch) {
   const RoutingCut cut(shape, batch);
   const ElementwiseKernels& elementwise = kernels().elementwise;
   const Index poses = cut.poses;
   const ThreadScratch memory(scratch, cut.kernel.scratch(shape, options.iterations));
   const real* tiles = tile_children(cut, children, scratch);
   real* partials = allocate_partials(cut, scratch);
-  real* preference_rows = scratch.allocate_array<real>(std::size_t(batch * poses));
-  real* preference = scratch.allocate_array<real>(std::size_t(cut.tiles * cut.size));
-  std::fill_n(preference_rows, batch * poses, real(0));
+  real* preferences = scratch.allocate_array<real>(std::size_t(cut.tiles * cut.size));
 
   for (int t = 0; t < options.iterations; ++t) {
     sweep(cut, partials, [&](Index tile, Index begin, Index end, real* partial) {
       cut.kernel.forward(shape, begin, end, tiles + tile * cut.columns * cut.images, weights,
-                         t > 0 ? preference + tile * cut.size : nullptr, partial, memory.get());
+                         t > 0 ? preferences + tile * cut.size : nullptr, partial, memory.get());
     });
     parallel_for(cut.tiles, [&](Index tile) {
       const Index count = cut.images_of(tile), first = cut.first_image(tile) * poses;
@@ -69,17 +66,29 @@ void routing_forward(const RoutingShape& shape, const RoutingOptions& options, s
       for (Index b = 0; b < count && bias; ++b)
         elementwise.add(poses, sums + b * poses, bias, sums + b * poses);
       elementwise.squash(count * shape.parents, shape.parent_pose, sums, outputs);
-      if (t + 1 == options.iterations) {
-        std::copy_n(outputs, count * poses, parents + first);
+      if (t + 1 == options.iterations)
         return;
-      }
-      real* rows = preference_rows + first;
+      real* rows = preference + first;
       elementwise.add(count * poses, rows, outputs, rows);
-      to_tile(count, poses, rows, poses, cut.images, preference + tile * cut.size);
+      to_tile(count, poses, rows, poses, cut.images, preferences + tile * cut.size);
     });
   }
+}
+
+} // namespace
+
+void routing_forward(const RoutingShape& shape, const RoutingOptions& options, std::int64_t batch,
+                     const real* children, const real* weights, const real* bias,
+                     const RoutingState& state, real* parents, real* couplings, Arena& scratch) {
+  const ArenaScope scope(scratch);
+  const Index size = batch * shape.parents * shape.parent_pose;
+  real* preference = scratch.allocate_array<real>(std::size_t(size));
+  std::fill_n(preference, size, real(0));
+  const auto forward = routing_few(batch) ? routing_forward_few : forward_many;
+  forward(shape, options, batch, children, weights, bias, state, preference, scratch);
+  std::copy_n(state.outputs + (options.iterations - 1) * size, size, parents);
   if (couplings)
-    find_couplings(shape, batch, children, weights, preference_rows, couplings);
+    find_couplings(shape, batch, children, weights, preference, couplings);
 }
 
 } // namespace mereo

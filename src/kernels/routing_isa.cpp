@@ -109,6 +109,68 @@ void forward(const RoutingShape& shape, Index begin, Index end, const float* chi
       });
 }
 
+// ---- forward, with children as lanes
+// -------------------------------------------------------------
+
+template <int D>
+void form_votes(const RoutingShape& shape, const float* children, const float* weights,
+                float* votes) {
+  const Index depth = D ? D : shape.child_pose;
+  for_rows(
+      shape.parent_pose, [&](Index e, auto count) __attribute__((always_inline)) {
+        V total[count];
+        for (int n = 0; n < count; ++n)
+          total[n] = zero();
+        const float* w = weights + e * depth * lanes;
+        for (Index d = 0; d < depth; ++d) {
+          const V x = load(children + d * lanes);
+          for (int n = 0; n < count; ++n)
+            total[n] = fma(load(w + (n * depth + d) * lanes), x, total[n]);
+        }
+        for (int n = 0; n < count; ++n)
+          store(votes + (e + n) * lanes, total[n]);
+      });
+}
+
+void votes(const RoutingShape& shape, const float* children, const float* weights, float* votes) {
+  for_pose(
+      shape.child_pose, [&](auto depth) __attribute__((always_inline)) {
+        form_votes<depth>(shape, children, weights, votes);
+      });
+}
+
+/// Logits (J, lanes) of the votes (J, E, lanes) of some children.
+void agreements(const RoutingShape& shape, const float* votes, const float* preference,
+                float* logits) {
+  const Index rows = shape.parent_pose;
+  for (Index j = 0; j < shape.parents; ++j) {
+    V total[4] = {zero(), zero(), zero(), zero()};
+    for (Index e = j * rows; e < (j + 1) * rows; ++e)
+      total[e % 4] = fma(load(votes + e * lanes), broadcast(preference[e]), total[e % 4]);
+    store(logits + j * lanes, fold(total));
+  }
+}
+
+void forward_votes(const RoutingShape& shape, Index count, const float* votes,
+                   const float* preference, float* sums, float* memory) {
+  const Index poses = shape.parents * shape.parent_pose;
+  float* couplings = memory;
+  float* totals = memory + shape.parents * lanes;
+  for (Index n = 0; n < poses; ++n)
+    store(totals + n * lanes, zero());
+  for (Index j = 0; j < shape.parents; ++j)
+    store(couplings + j * lanes, uniform_coupling(shape));
+  for (Index i = 0; i < count; ++i, votes += poses * lanes) {
+    if (preference) {
+      agreements(shape, votes, preference, couplings);
+      softmax(shape, couplings);
+    }
+    finish(shape, couplings, votes, totals);
+  }
+  for (Index n = 0; n < poses; ++n)
+    sums[n] += sum(load(totals + n * lanes));
+}
+
 // ---- backward -----------------------------------------------------------------------------------
 
 template <int D>
@@ -150,7 +212,7 @@ Index scratch(const RoutingShape& shape, Index iterations) {
 
 } // namespace
 
-const RoutingKernels routing_kernels = {lanes,   block,    scratch,
-                                        forward, backward, routing_gradients};
+const RoutingKernels routing_kernels = {lanes, block,         scratch,  forward,
+                                        votes, forward_votes, backward, routing_gradients};
 
 } // namespace mereo::MEREO_ISA

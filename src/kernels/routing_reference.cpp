@@ -151,6 +151,8 @@ void gradients(const RoutingShape& shape, std::int64_t count, std::int64_t tiles
 } // namespace
 
 extern const RoutingKernels routing_kernels;
-const RoutingKernels routing_kernels = {1, 1, scratch, forward, backward, gradients};
+// One lane is never without work: no votes and no forward_votes.
+const RoutingKernels routing_kernels = {1,       1,       scratch,  forward,
+                                        nullptr, nullptr, backward, gradients};
 
 } // namespace mereo::reference

@@ -198,6 +198,13 @@ struct RoutingKernels {
   void (*forward)(const RoutingShape& shape, std::int64_t begin, std::int64_t end,
                   const real* children, const real* weights, const real* preference, real* sums,
                   real* scratch);
+  /// Few images would leave lanes without work; for them the lanes are children. The votes (E,
+  /// lanes) of children for one parent: children (D, lanes), weights (E, D, lanes).
+  void (*votes)(const RoutingShape& shape, const real* children, const real* weights, real* votes);
+  /// Adds sum_i c_ij u_hat_ij to sums (J, E) for one image and `count` registers of children. votes
+  /// (count, J, E, lanes); preference (J, E), null means zero logits.
+  void (*forward_votes)(const RoutingShape& shape, std::int64_t count, const real* votes,
+                        const real* preference, real* sums, real* scratch);
   /// Children [begin, end): adds sum_i p_ij u_hat_ij to grad_preference (J, E, images), where
   /// p_ij = c_ij (q_ij - sum_k c_ik q_ik) and q_ij = <grad_sums_j, u_hat_ij>. preference is not
   /// null.
