@@ -50,9 +50,12 @@ void GemmPiece::compute(bool accumulate) {
     depth = {depth.end, std::min(inner_.end, depth.end + plan_.blocks.depth)};
     if (!in_place_)
       pack_right(depth);
+    else
+      announce_right(depth, rows_);
     for (Range rows = left_rows(rows_.begin); rows.size() > 0; rows = left_rows(rows.end)) {
       pack_left(rows, depth);
-      announce_next(rows, depth);
+      if (!in_place_)
+        announce_next(rows, depth);
       multiply(rows, depth, accumulate || depth.begin > inner_.begin);
     }
   } while (depth.end < inner_.end);
@@ -106,17 +109,24 @@ void GemmPiece::pack_right(Range depth) {
 /// Has the tiles of these rows read what will be packed after them: the next rows, or the next
 /// block of b.
 void GemmPiece::announce_next(Range rows, Range depth) {
-  const std::int64_t tiles =
-      ceiling(rows.size(), kernels_.tile_rows) * ceiling(columns_.size(), kernels_.tile_columns);
   const Range next = left_rows(rows.end);
-  if (depth.size() == 0)
-    return;
-  if (next.size() > 0)
+  if (next.size() == 0)
+    announce_right(depth, rows);
+  else if (depth.size() > 0)
     announce(plan_.left, product_.a, product_.a_transposed ? depth : next,
-             product_.a_transposed ? next : depth, tiles);
-  else if (depth.end < inner_.end && !product_.b_transposed)
+             product_.a_transposed ? next : depth, tiles(rows));
+}
+
+/// Has the tiles of these rows read the next block of b.
+void GemmPiece::announce_right(Range depth, Range rows) {
+  if (depth.size() > 0 && depth.end < inner_.end && !product_.b_transposed)
     announce(plan_.right, product_.b, {depth.end, std::min(inner_.end, depth.end + depth.size())},
-             columns_, tiles);
+             columns_, tiles(rows));
+}
+
+/// Register tiles of some rows.
+std::int64_t GemmPiece::tiles(Range rows) const {
+  return ceiling(rows.size(), kernels_.tile_rows) * ceiling(columns_.size(), kernels_.tile_columns);
 }
 
 void GemmPiece::announce(const RowRuns& matrix, const real* source, Range rows, Range columns,

@@ -39,6 +39,8 @@ private:
   void announce(const RowRuns& matrix, const real* source, Range rows, Range columns,
                 std::int64_t tiles);
   void announce_next(Range rows, Range depth);
+  void announce_right(Range depth, Range rows);
+  std::int64_t tiles(Range rows) const;
   void multiply(Range rows, Range depth, bool accumulate);
 
   const GemmPlan& plan_;

@@ -40,7 +40,7 @@ void form_votes(const RoutingCut& cut, Index groups, const real* children, const
 } // namespace
 
 bool routing_few(Index batch) {
-  return batch * 4 <= kernels().routing.images;
+  return batch * 2 <= kernels().routing.images;
 }
 
 void routing_forward_few(const RoutingShape& shape, const RoutingOptions& options, Index batch,
