@@ -1,6 +1,7 @@
 #include "kernels/winograd.h"
 
 #include "core/parallel.h"
+#include "kernels/winograd_blocks.h"
 #include "kernels/winograd_product.h"
 #include "kernels/winograd_transforms.h"
 
@@ -20,8 +21,8 @@ constexpr std::int64_t weights_grain = 8;
 /// What the three passes share: the plan, the kernels, and scratch memory for every thread.
 class Worker {
 public:
-  Worker(const ConvolutionShape& shape, const WinogradTiling& tiling, Arena& scratch)
-      : plan(shape, tiling), kernels(mereo::kernels()), scope_(scratch), arena_(scratch),
+  Worker(const WinogradPlan& plan, Arena& scratch)
+      : plan(plan), kernels(mereo::kernels()), scope_(scratch), arena_(scratch),
         memory_(array(plan.transform_scratch() * threads())) {}
 
   real* array(std::int64_t elements) { return arena_.allocate_array<real>(std::size_t(elements)); }
@@ -79,7 +80,7 @@ public:
     });
   }
 
-  const WinogradPlan plan;
+  const WinogradPlan& plan;
   const Kernels& kernels;
 
 private:
@@ -119,8 +120,10 @@ bool winograd_suits(const ConvolutionShape& shape, const WinogradTiling& tiling)
 void winograd_forward(const ConvolutionShape& shape, const WinogradTiling& tiling, const real* x,
                       const real* w, real scale, const real* bias, Activation activation, real* y,
                       Arena& scratch) {
-  Worker worker(shape, tiling, scratch);
-  const WinogradPlan& plan = worker.plan;
+  const WinogradPlan plan(shape, tiling);
+  if (winograd_few_tiles(plan))
+    return winograd_forward_blocks(plan, x, w, scale, bias, activation, y, scratch);
+  Worker worker(plan, scratch);
   const Chunks blocks{shape.channels, plan.channel_block};
   const std::int64_t inner = plan.phases * plan.channel_block;
   const Frequencies<real> v = worker.panels(inner, shape.filters);
@@ -129,12 +132,13 @@ void winograd_forward(const ConvolutionShape& shape, const WinogradTiling& tilin
 
   for (std::int64_t block = 0; block < blocks.count(); ++block) {
     const Range channels{blocks.begin(block), blocks.end(block)};
-    worker.transform_weights(
-        channels.size(), weights_grain,
-        [&](WinogradTransforms& transforms, std::int64_t phase, std::int64_t begin,
-            std::int64_t end) {
-          transforms.weights(w, phase, channels, {channels.begin + begin, channels.begin + end}, v);
-        });
+    worker.transform_weights(channels.size(), weights_grain,
+                             [&](WinogradTransforms& transforms, std::int64_t phase,
+                                 std::int64_t begin, std::int64_t end) {
+                               transforms.weights(
+                                   w, phase, {channels.begin + begin, channels.begin + end},
+                                   {0, shape.filters}, phase * channels.size() + begin, v);
+                             });
     for (std::int64_t first = 0; first < shape.batch; first += plan.image_block) {
       const std::int64_t count = std::min(plan.image_block, shape.batch - first);
       worker.transform_images({first, first + count},
@@ -157,15 +161,17 @@ void winograd_forward(const ConvolutionShape& shape, const WinogradTiling& tilin
     }
   }
   worker.transform(shape.batch, [&](WinogradTransforms& transforms, std::int64_t image) {
-    transforms.output(readable(m), image, scale, bias, activation, y);
+    transforms.output(readable(m), image, {0, shape.filters}, scale, bias, activation, y);
   });
 }
 
 void winograd_grad_input(const ConvolutionShape& shape, const WinogradTiling& tiling,
                          const real* grad_y, const real* w, real scale, real* grad_x,
                          bool accumulate, Arena& scratch) {
-  Worker worker(shape, tiling, scratch);
-  const WinogradPlan& plan = worker.plan;
+  const WinogradPlan plan(shape, tiling);
+  if (winograd_few_tiles(plan))
+    return winograd_grad_input_blocks(plan, grad_y, w, scale, grad_x, accumulate, scratch);
+  Worker worker(plan, scratch);
   const Chunks blocks{shape.channels, plan.channel_block};
   const std::int64_t inner = plan.phases * plan.channel_block;
   const Frequencies<real> m = worker.rows(shape.batch * plan.tiles, shape.filters);
@@ -180,7 +186,8 @@ void winograd_grad_input(const ConvolutionShape& shape, const WinogradTiling& ti
     worker.transform_weights(shape.filters, transpose_depth,
                              [&](WinogradTransforms& transforms, std::int64_t phase,
                                  std::int64_t begin, std::int64_t end) {
-                               transforms.transposed_weights(w, phase, channels, {begin, end}, v);
+                               transforms.transposed_weights(w, phase, channels, {begin, end},
+                                                             begin, phase * channels.size(), v);
                              });
     for (std::int64_t first = 0; first < shape.batch; first += plan.image_block) {
       const std::int64_t count = std::min(plan.image_block, shape.batch - first);
@@ -196,10 +203,11 @@ void winograd_grad_input(const ConvolutionShape& shape, const WinogradTiling& ti
       product.c = u.data;
       product.c_row = u.layout.stride;
       worker.multiply(product, m.layout.frequency, v.layout.frequency, u.layout.frequency);
-      worker.transform_images(
-          {first, first + count}, [&](WinogradTransforms& transforms, Range some) {
-            transforms.grad_input(readable(u), some, first, channels, scale, accumulate, grad_x);
-          });
+      worker.transform_images({first, first + count},
+                              [&](WinogradTransforms& transforms, Range some) {
+                                transforms.grad_input(readable(u), some, first, {0, plan.phases},
+                                                      channels, scale, accumulate, grad_x);
+                              });
     }
   }
 }
@@ -207,8 +215,10 @@ void winograd_grad_input(const ConvolutionShape& shape, const WinogradTiling& ti
 void winograd_grad_weight(const ConvolutionShape& shape, const WinogradTiling& tiling,
                           const real* x, const real* grad_y, real scale, real* grad_w,
                           bool accumulate, Arena& scratch) {
-  Worker worker(shape, tiling, scratch);
-  const WinogradPlan& plan = worker.plan;
+  const WinogradPlan plan(shape, tiling);
+  if (winograd_few_tiles(plan))
+    return winograd_grad_weight_blocks(plan, x, grad_y, scale, grad_w, accumulate, scratch);
+  Worker worker(plan, scratch);
   const Chunks blocks{shape.channels, plan.channel_block};
   const std::int64_t inner = plan.phases * plan.channel_block;
   const Frequencies<real> m = worker.panels(shape.batch * plan.tiles, shape.filters);
@@ -240,14 +250,14 @@ void winograd_grad_weight(const ConvolutionShape& shape, const WinogradTiling& t
       product.accumulate = first > 0;
       worker.multiply(product, u.layout.frequency, m.layout.frequency, v.layout.frequency);
     }
-    worker.transform_weights(channels.size(), weights_grain,
-                             [&](WinogradTransforms& transforms, std::int64_t phase,
-                                 std::int64_t begin, std::int64_t end) {
-                               transforms.grad_weights(
-                                   readable(v), phase, channels,
-                                   {channels.begin + begin, channels.begin + end}, scale,
-                                   accumulate, grad_w);
-                             });
+    worker.transform_weights(
+        channels.size(), weights_grain,
+        [&](WinogradTransforms& transforms, std::int64_t phase, std::int64_t begin,
+            std::int64_t end) {
+          transforms.grad_weights(
+              readable(v), phase, {channels.begin + begin, channels.begin + end},
+              {0, shape.filters}, phase * channels.size() + begin, scale, accumulate, grad_w);
+        });
   }
 }
 

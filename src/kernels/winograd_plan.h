@@ -64,6 +64,10 @@ struct WinogradPlan {
 
   WinogradPlan(const ConvolutionShape& shape, const WinogradTiling& tiling);
 
+  /// Whether a tile's phases see every pixel, each once.
+  bool every_pixel_once() const {
+    return vertical.one_tile_sees_all() && horizontal.one_tile_sees_all();
+  }
   /// Elements of an image x.
   std::int64_t image_elements() const { return shape.height * shape.width * shape.channels; }
   /// Elements of scratch memory that a thread needs within the transforms.

@@ -15,9 +15,9 @@ constexpr std::int64_t most_depth = 256;
 /// Register tiles in a block of rows, whose part of a and c stays in L2.
 constexpr std::int64_t block_tiles = 4;
 
-/// Walks through the register tiles. All of a and b comes from the last-level cache or from memory,
-/// so each tile fetches a share of what the next ones need: of b while it is new, in the first
-/// block of rows, and else of the next rows of a.
+/// Walks through the register tiles. What is not in the cache comes from the last level or from
+/// memory, so each tile fetches a share of what the next ones need: of b while it is new, in the
+/// first block of rows, and else of the next rows of a; or of the next product's a.
 class Walk {
 public:
   Walk(const GemmKernels& kernels, const WinogradProduct& product, Range rows)
@@ -33,6 +33,9 @@ public:
   }
 
   void run() {
+    if (product_.next_a)
+      announce_left(product_.next_a, {0, product_.depth}, rows_,
+                    ceiling(rows_.size(), kernels_.tile_rows) * panels_);
     for (std::int64_t block = 0; block < blocks_; ++block)
       for (std::int64_t d = 0; d < product_.depth; d += most_depth)
         for (std::int64_t panel = 0; panel < panels_; ++panel)
@@ -43,10 +46,8 @@ private:
   void multiply(std::int64_t block, Range depth, std::int64_t panel) {
     const Range rows = rows_.part(block, blocks_);
     const std::int64_t tiles = ceiling(rows.size(), kernels_.tile_rows);
-    if (block == 0 && panel + 1 < panels_)
-      announce_right(depth, panel + 1, tiles);
-    else if (block + 1 < blocks_ && panel == (block == 0 ? panels_ - 1 : 0))
-      announce_left(depth, rows_.part(block + 1, blocks_), tiles * (block == 0 ? 1 : panels_));
+    if (!product_.next_a)
+      announce(block, depth, panel, tiles);
 
     tile_.depth = depth.size();
     tile_.b = product_.b + panel * product_.b_panel + depth.begin * kernels_.tile_columns;
@@ -55,7 +56,7 @@ private:
     tile_.accumulate = product_.accumulate || depth.begin > 0;
     for (std::int64_t i = 0; i < tiles; ++i) {
       const Range some = rows.part(i, tiles);
-      tile_.a = left(some.begin, depth.begin);
+      tile_.a = left(product_.a, some.begin, depth.begin);
       tile_.rows = some.size();
       for (std::int64_t r = 0; r < tile_.rows; ++r)
         c_[r] = product_.c + (some.begin + r) * product_.c_row + column;
@@ -64,8 +65,16 @@ private:
     }
   }
 
-  const real* left(std::int64_t row, std::int64_t depth) const {
-    return product_.a + row * product_.a_row + depth * product_.a_depth;
+  const real* left(const real* a, std::int64_t row, std::int64_t depth) const {
+    return a + row * product_.a_row + depth * product_.a_depth;
+  }
+
+  void announce(std::int64_t block, Range depth, std::int64_t panel, std::int64_t tiles) {
+    if (block == 0 && panel + 1 < panels_)
+      announce_right(depth, panel + 1, tiles);
+    else if (block + 1 < blocks_ && panel == (block == 0 ? panels_ - 1 : 0))
+      announce_left(product_.a, depth, rows_.part(block + 1, blocks_),
+                    tiles * (block == 0 ? 1 : panels_));
   }
 
   void announce_right(Range depth, std::int64_t panel, std::int64_t tiles) {
@@ -74,12 +83,13 @@ private:
   }
 
   /// Along whichever direction a is contiguous.
-  void announce_left(Range depth, Range rows, std::int64_t tiles) {
+  void announce_left(const real* a, Range depth, Range rows, std::int64_t tiles) {
     const real* lines[ReadAhead::limit];
     const bool by_rows = product_.a_depth == 1;
-    const std::int64_t count = by_rows ? rows.size() : depth.size();
+    const std::int64_t count = std::min(ReadAhead::limit, by_rows ? rows.size() : depth.size());
     for (std::int64_t i = 0; i < count; ++i)
-      lines[i] = by_rows ? left(rows.begin + i, depth.begin) : left(rows.begin, depth.begin + i);
+      lines[i] =
+          by_rows ? left(a, rows.begin + i, depth.begin) : left(a, rows.begin, depth.begin + i);
     ahead_.announce(lines, count, 0, by_rows ? depth.size() : rows.size(), tiles);
   }
 

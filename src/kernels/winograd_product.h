@@ -17,6 +17,9 @@ struct WinogradProduct {
   real* c;
   std::int64_t c_row;
   bool accumulate;
+  /// Where b is in the cache already: the next product's a, of the same size, to be fetched while
+  /// this one is computed. Else null.
+  const real* next_a = nullptr;
 };
 
 /// Rows [begin, end) of it, on the calling thread.

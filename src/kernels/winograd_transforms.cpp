@@ -109,15 +109,16 @@ void WinogradTransforms::fetch(Grid<const real> grid, std::int64_t rows, std::in
 }
 
 void WinogradTransforms::fetch_next(const Frequencies<const real>& f, std::int64_t row,
-                                    std::int64_t filter, bool more_rows) const {
-  if (filter == plan_.shape.filters && !more_rows)
+                                    std::int64_t column, std::int64_t columns,
+                                    bool more_rows) const {
+  if (!f.layout.large || (column == columns && !more_rows))
     return;
-  if (filter == plan_.shape.filters) {
+  if (column == columns) {
     ++row;
-    filter = 0;
+    column = 0;
   }
-  fetch(grid(f, row, filter), plan_.vertical.matrices.size, plan_.horizontal.matrices.size,
-        std::min(transform_width, plan_.shape.filters - filter));
+  fetch(grid(f, row, column), plan_.vertical.matrices.size, plan_.horizontal.matrices.size,
+        std::min(transform_width, columns - column));
 }
 
 void WinogradTransforms::input(const real* x, Range images, std::int64_t first_image,
@@ -145,30 +146,31 @@ void WinogradTransforms::input(const real* x, Range images, std::int64_t first_i
 }
 
 void WinogradTransforms::grad_input(const Frequencies<const real>& u, Range images,
-                                    std::int64_t first_image, Range channels, real scale,
-                                    bool accumulate, real* x) {
+                                    std::int64_t first_image, Range phases, Range channels,
+                                    real scale, bool accumulate, real* x) {
   const WinogradMatrices &left = plan_.vertical.matrices, &right = plan_.horizontal.matrices;
   const std::int64_t column = plan_.shape.stride * plan_.shape.channels;
   const std::int64_t row = column * plan_.shape.width;
-  const std::int64_t windows = plan_.tiles * plan_.phases, size = plan_.image_elements();
+  const std::int64_t windows = plan_.tiles * phases.size(), size = plan_.image_elements();
   const Scaled scaled(right.bt, scale);
   // Otherwise tiles overlap, or leave pixels out.
-  const bool once = plan_.vertical.one_tile_sees_all() && plan_.horizontal.one_tile_sees_all();
+  const bool once = plan_.every_pixel_once();
   for (std::int64_t i = images.begin * windows; i < images.end * windows; ++i) {
     const std::int64_t image = i / windows, index = i % windows;
     if (index == 0 && !accumulate && !once)
       for (std::int64_t e = 0; e < size; e += plan_.shape.channels)
         std::fill_n(x + image * size + e + channels.begin, channels.size(), real(0));
-    const Window here = window(index);
+    const Window here =
+        window(index / phases.size() * plan_.phases + phases.begin + index % phases.size());
     const Side from_left{left.bt[0] + here.rows.begin, here.rows.size(), left.size};
     const Side from_right{scaled.values[0] + here.columns.begin, here.columns.size(), right.size};
     real* target = x + image * size + here.offset + channels.begin;
     const auto source = [&](std::int64_t number, std::int64_t c) {
-      return grid(u, number / plan_.phases - first_image * plan_.tiles,
-                  number % plan_.phases * channels.size() + c);
+      return grid(u, number / phases.size() - first_image * plan_.tiles,
+                  number % phases.size() * channels.size() + c);
     };
     pieces(channels.size(), transform_width, [&](std::int64_t c, std::int64_t width) {
-      if (i + 1 < images.end * windows)
+      if (u.layout.large && i + 1 < images.end * windows)
         fetch(source(i + 1, c), left.size, right.size, width);
       first(from_left, right.size, source(i, c), width);
       second(from_right, here.rows.size(), {target + c, row, column}, 0, width, width,
@@ -177,8 +179,8 @@ void WinogradTransforms::grad_input(const Frequencies<const real>& u, Range imag
   }
 }
 
-void WinogradTransforms::output(const Frequencies<const real>& m, std::int64_t image, real scale,
-                                const real* bias, Activation activation, real* y) {
+void WinogradTransforms::output(const Frequencies<const real>& m, std::int64_t image, Range filters,
+                                real scale, const real* bias, Activation activation, real* y) {
   const ConvolutionShape& shape = plan_.shape;
   const WinogradAxis &v = plan_.vertical, &h = plan_.horizontal;
   const std::int64_t pixel = shape.filters, line = shape.out_width * pixel;
@@ -188,12 +190,12 @@ void WinogradTransforms::output(const Frequencies<const real>& m, std::int64_t i
     const Side from_left{v.matrices.a[0], v.outputs(y_tile), v.matrices.size};
     const Side from_right{scaled.values[0], h.outputs(x_tile), h.matrices.size};
     real* corner = y + image * shape.out_height * line + y_tile * v.matrices.outputs * line +
-                   x_tile * h.matrices.outputs * pixel;
-    pieces(shape.filters, transform_width, [&](std::int64_t n, std::int64_t width) {
-      fetch_next(m, image * plan_.tiles + t, n + width, t + 1 < plan_.tiles);
+                   x_tile * h.matrices.outputs * pixel + filters.begin;
+    pieces(filters.size(), transform_width, [&](std::int64_t n, std::int64_t width) {
+      fetch_next(m, image * plan_.tiles + t, n + width, filters.size(), t + 1 < plan_.tiles);
       first(from_left, h.matrices.size, grid(m, image * plan_.tiles + t, n), width);
       second(from_right, from_left.outs, {corner + n, line, pixel}, 0, width, width,
-             {false, bias ? bias + n : nullptr, activation});
+             {false, bias ? bias + filters.begin + n : nullptr, activation});
     });
   }
 }
@@ -222,80 +224,79 @@ WinogradTransforms::Phase WinogradTransforms::phase(std::int64_t index) const {
   return {index / plan_.horizontal.phases, index % plan_.horizontal.phases};
 }
 
-std::int64_t WinogradTransforms::tap_column() const {
-  return plan_.shape.stride * plan_.shape.channels * plan_.shape.filters;
-}
-
-std::int64_t WinogradTransforms::tap_row() const {
-  return plan_.shape.kernel_width * tap_column();
-}
-
-void WinogradTransforms::weights(const real* w, std::int64_t p, Range channels, Range some,
-                                 const Frequencies<real>& v) {
-  const WinogradMatrices &left = plan_.vertical.matrices, &right = plan_.horizontal.matrices;
-  const auto [y, x] = phase(p);
-  const Side from_left{left.gt[0], left.size, plan_.vertical.taps(y)};
-  const Side from_right{right.gt[0], right.size, plan_.horizontal.taps(x)};
+template <class T>
+WinogradTransforms::Grid<T> WinogradTransforms::taps(T* w, Phase phase, std::int64_t channel,
+                                                     std::int64_t filter) const {
   const ConvolutionShape& shape = plan_.shape;
-  for (std::int64_t c = some.begin; c < some.end; ++c) {
-    const real* taps = w + ((y * shape.kernel_width + x) * shape.channels + c) * shape.filters;
-    const std::int64_t row = p * channels.size() + c - channels.begin;
-    pieces(shape.filters, transform_width, [&](std::int64_t n, std::int64_t width) {
-      first(from_left, from_right.ins, {taps + n, tap_row(), tap_column()}, width);
-      second(from_right, left.size, v, row, n, width);
-    });
-  }
+  const std::int64_t pixel = shape.channels * shape.filters, row = shape.kernel_width * pixel;
+  return {w + phase.vertical * row + phase.horizontal * pixel + channel * shape.filters + filter,
+          shape.stride * row, shape.stride * pixel};
 }
 
-void WinogradTransforms::transposed_weights(const real* w, std::int64_t p, Range channels,
-                                            Range filters, const Frequencies<real>& v) {
+void WinogradTransforms::weights(const real* w, std::int64_t p, Range channels, Range filters,
+                                 std::int64_t row, const Frequencies<real>& v) {
   const WinogradMatrices &left = plan_.vertical.matrices, &right = plan_.horizontal.matrices;
   const Phase at = phase(p);
   const Side from_left{left.gt[0], left.size, plan_.vertical.taps(at.vertical)};
   const Side from_right{right.gt[0], right.size, plan_.horizontal.taps(at.horizontal)};
-  const ConvolutionShape& shape = plan_.shape;
+  for (std::int64_t c = channels.begin; c < channels.end; ++c)
+    pieces(filters.size(), transform_width, [&](std::int64_t n, std::int64_t width) {
+      const Grid<const real> here = taps(w, at, c, filters.begin + n);
+      if (c + 1 < channels.end)
+        fetch({here.data + plan_.shape.filters, here.row, here.column}, from_left.ins,
+              from_right.ins, width);
+      first(from_left, from_right.ins, here, width);
+      second(from_right, left.size, v, row + c - channels.begin, n, width);
+    });
+}
+
+void WinogradTransforms::transposed_weights(const real* w, std::int64_t p, Range channels,
+                                            Range filters, std::int64_t row, std::int64_t column,
+                                            const Frequencies<real>& v) {
+  const WinogradMatrices &left = plan_.vertical.matrices, &right = plan_.horizontal.matrices;
+  const Phase at = phase(p);
+  const Side from_left{left.gt[0], left.size, plan_.vertical.taps(at.vertical)};
+  const Side from_right{right.gt[0], right.size, plan_.horizontal.taps(at.horizontal)};
   const std::int64_t depth = filters.size(), tap = depth * transform_width;
   pieces(channels.size(), transform_width, [&](std::int64_t c, std::int64_t width) {
+    const Grid<const real> from = taps(w, at, channels.begin + c, filters.begin);
     const real* rows[transform_width];
     for (std::int64_t i = 0; i < from_left.ins; ++i)
       for (std::int64_t j = 0; j < from_right.ins; ++j) {
-        const real* corner = w +
-                             ((at.vertical * shape.kernel_width + at.horizontal) * shape.channels +
-                              channels.begin + c) *
-                                 shape.filters +
-                             i * tap_row() + j * tap_column() + filters.begin;
         for (std::int64_t r = 0; r < width; ++r)
-          rows[r] = corner + r * shape.filters;
+          rows[r] = from.data + i * from.row + j * from.column + r * plan_.shape.filters;
         kernels_.gemm.pack_transposed(width, depth, rows, transform_width,
                                       taps_ + (i * from_right.ins + j) * tap, 0);
       }
     for (std::int64_t n = 0; n < depth; ++n) {
+      // The next filters are a cache line further in every row, which no hardware foresees.
+      for (std::int64_t t = n;
+           filters.end < plan_.shape.filters && t < from_left.ins * from_right.ins; t += depth)
+        fetch({from.data + t / from_right.ins * from.row + t % from_right.ins * from.column + depth,
+               plan_.shape.filters, 0},
+              width, 1, depth);
       first(from_left, from_right.ins, {taps_ + n * transform_width, from_right.ins * tap, tap},
             width);
-      second(from_right, left.size, v, filters.begin + n, p * channels.size() + c, width);
+      second(from_right, left.size, v, row + n, column + c, width);
     }
   });
 }
 
 void WinogradTransforms::grad_weights(const Frequencies<const real>& v, std::int64_t p,
-                                      Range channels, Range some, real scale, bool accumulate,
-                                      real* w) {
+                                      Range channels, Range filters, std::int64_t row, real scale,
+                                      bool accumulate, real* w) {
   const WinogradMatrices &left = plan_.vertical.matrices, &right = plan_.horizontal.matrices;
-  const auto [y, x] = phase(p);
+  const Phase at = phase(p);
   const Scaled scaled(right.g, scale);
-  const Side from_left{left.g[0], plan_.vertical.taps(y), left.size};
-  const Side from_right{scaled.values[0], plan_.horizontal.taps(x), right.size};
-  const ConvolutionShape& shape = plan_.shape;
-  for (std::int64_t c = some.begin; c < some.end; ++c) {
-    real* taps = w + ((y * shape.kernel_width + x) * shape.channels + c) * shape.filters;
-    const std::int64_t row = p * channels.size() + c - channels.begin;
-    pieces(shape.filters, transform_width, [&](std::int64_t n, std::int64_t width) {
-      fetch_next(v, row, n + width, c + 1 < some.end);
+  const Side from_left{left.g[0], plan_.vertical.taps(at.vertical), left.size};
+  const Side from_right{scaled.values[0], plan_.horizontal.taps(at.horizontal), right.size};
+  for (std::int64_t c = channels.begin; c < channels.end; ++c, ++row)
+    pieces(filters.size(), transform_width, [&](std::int64_t n, std::int64_t width) {
+      fetch_next(v, row, n + width, filters.size(), c + 1 < channels.end);
       first(from_left, right.size, grid(v, row, n), width);
-      second(from_right, from_left.outs, {taps + n, tap_row(), tap_column()}, 0, width, width,
+      second(from_right, from_left.outs, taps(w, at, c, filters.begin + n), 0, width, width,
              {.accumulate = accumulate});
     });
-  }
 }
 
 } // namespace mereo

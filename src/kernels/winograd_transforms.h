@@ -5,9 +5,9 @@
 
 namespace mereo {
 
-/// The matrices of all frequencies in memory. Their rows are tiles of images (image by image),
-/// their columns filters; or columns of images and rows of weights are a block of channels in every
-/// phase: element phase * channels.size() + (c - channels.begin).
+/// The matrices of all frequencies in memory. Rows are tiles of images (image by image), columns
+/// filters; or columns of images and rows of weights are channels in some phases, the channels of a
+/// phase side by side.
 template <class T> struct Frequencies {
   T* data;
   FrequencyLayout layout;
@@ -20,28 +20,32 @@ public:
       : plan_(plan), kernels_(kernels), middle_(scratch),
         taps_(scratch + plan.frequencies * transform_width) {}
 
-  /// B^T x B of images, to the rows from 0 on if `first` were the first of them.
+  /// B^T x B of images in all phases, to the rows from 0 on if `first` were the first of them.
   void input(const real* x, Range images, std::int64_t first, Range channels,
              const Frequencies<real>& u);
-  /// x (+)= scale B u B^T, its transpose.
-  void grad_input(const Frequencies<const real>& u, Range images, std::int64_t first,
+  /// x (+)= scale B u B^T, its transpose, for some phases, which are all that u has. Where they are
+  /// not all of them accumulate must be true, unless the phases see every pixel once.
+  void grad_input(const Frequencies<const real>& u, Range images, std::int64_t first, Range phases,
                   Range channels, real scale, bool accumulate, real* x);
 
-  /// activation(scale A^T m A + bias) for an image, from the rows image * tiles on.
-  void output(const Frequencies<const real>& m, std::int64_t image, real scale, const real* bias,
-              Activation activation, real* y);
-  /// A y A^T, its transpose.
+  /// activation(scale A^T m A + bias) for some filters, which are all that m has, of an image, from
+  /// the rows image * tiles on.
+  void output(const Frequencies<const real>& m, std::int64_t image, Range filters, real scale,
+              const real* bias, Activation activation, real* y);
+  /// A y A^T, its transpose, for all filters.
   void grad_output(const real* y, std::int64_t image, const Frequencies<real>& m);
 
-  /// G w G^T for some of the block's channels in a phase; (channels, filters).
-  void weights(const real* w, std::int64_t phase, Range channels, Range some,
+  /// G w G^T for some channels in a phase, to the rows from `row` on, and some filters, to the
+  /// columns from 0 on.
+  void weights(const real* w, std::int64_t phase, Range channels, Range filters, std::int64_t row,
                const Frequencies<real>& v);
-  /// The same, for some of the filters; (filters, channels).
+  /// The same transposed, at most transpose_depth filters to the rows from `row` on, channels to
+  /// the columns from `column` on.
   void transposed_weights(const real* w, std::int64_t phase, Range channels, Range filters,
-                          const Frequencies<real>& v);
+                          std::int64_t row, std::int64_t column, const Frequencies<real>& v);
   /// w (+)= scale G^T v G, the transpose of weights().
   void grad_weights(const Frequencies<const real>& v, std::int64_t phase, Range channels,
-                    Range some, real scale, bool accumulate, real* w);
+                    Range filters, std::int64_t row, real scale, bool accumulate, real* w);
 
 private:
   /// Pixel or frequency (a, b) begins at data[a * row + b * column].
@@ -76,12 +80,13 @@ private:
   /// Asks for the cache lines of a grid.
   void fetch(Grid<const real> grid, std::int64_t rows, std::int64_t columns,
              std::int64_t width) const;
-  /// Of the filters from `filter` on in a row, or of the next row where there are no more.
-  void fetch_next(const Frequencies<const real>& f, std::int64_t row, std::int64_t filter,
-                  bool more_rows) const;
-  /// Elements from one tap of a phase to the next.
-  std::int64_t tap_row() const;
-  std::int64_t tap_column() const;
+  /// Of the columns from `column` on, of so many, in a row; or of the next row where there are
+  /// none.
+  void fetch_next(const Frequencies<const real>& f, std::int64_t row, std::int64_t column,
+                  std::int64_t columns, bool more_rows) const;
+  /// The taps of a phase for a channel and the filters from `filter` on.
+  template <class T>
+  Grid<T> taps(T* w, Phase phase, std::int64_t channel, std::int64_t filter) const;
   /// rows^T in columns, the matrices from left and right.
   void first(const Side& rows, std::int64_t columns, Grid<const real> in, std::int64_t width);
   void second(const Side& columns, std::int64_t rows, Grid<real> out, std::int64_t begin,

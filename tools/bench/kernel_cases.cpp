@@ -125,9 +125,10 @@ void add_convolutions(std::vector<Case>& all, std::int64_t batch) {
     for (std::int64_t tile : {3, 6}) {
       const std::string family = "primary-tile" + std::to_string(tile);
       all.push_back(convolution_case(family, primary, pass, tile));
-      all.push_back({family + name_of(pass) + "-products" + batch_name(batch),
-                     {.operations = winograd_operations(primary, tile)},
-                     [=] { return winograd_products(primary, {.outputs = tile}, pass); }});
+      if (!winograd_interleaved(primary, tile))
+        all.push_back({family + name_of(pass) + "-products" + batch_name(batch),
+                       {.operations = winograd_operations(primary, tile)},
+                       [=] { return winograd_products(primary, {.outputs = tile}, pass); }});
     }
   }
 }

@@ -2,6 +2,7 @@
 
 #include "cases.h"
 #include "core/parallel.h"
+#include "kernels/winograd_blocks.h"
 #include "kernels/winograd_plan.h"
 #include "kernels/winograd_product.h"
 
@@ -90,6 +91,10 @@ struct Products {
 };
 
 } // namespace
+
+bool winograd_interleaved(const ConvolutionShape& shape, std::int64_t tile) {
+  return winograd_few_tiles(WinogradPlan(shape, {.outputs = tile}));
+}
 
 std::function<void()> winograd_products(const ConvolutionShape& shape, const WinogradTiling& tiling,
                                         Pass pass) {

@@ -179,9 +179,9 @@ void print_row(const std::string& name, double time, double step, const Work& wo
 }
 
 void print_split(const CapsNetConfig& config, const Split& split, double time, double step) {
-  if (!uses_winograd(config, split.shape))
-    return;
   const std::int64_t tile = config.convolution_tile;
+  if (!uses_winograd(config, split.shape) || winograd_interleaved(split.shape, tile))
+    return;
   const double products = products_time(split, tile);
   print_row("- its products, timed alone", products, step,
             {.operations = winograd_operations(split.shape, tile)});
