@@ -17,8 +17,9 @@ using namespace mereo;
 
 const char* const more_help = R"(
 Benchmarks are named family/what/batch:N/isa/threads:N, as in capsnet/train/batch:128/avx2/threads:2.
-GFLOP/s counts what is executed, %peak is its share of the FMA peak, direct_GFLOP/s what the plain
-sum (or votes formed once) would have needed in that time. google-benchmark's options choose and
+GFLOP/s counts what is executed, %peak is its share of the FMA peak measured right after
+it, at the clock that it ran at; direct_GFLOP/s is what the plain sum (or votes formed once) would
+have needed in that time. google-benchmark's options choose and
 write:
   --benchmark_filter=REGEX          e.g. ^capsnet/train, primary-.*/batch:128/avx512/threads:2
   --benchmark_list_tests            their names

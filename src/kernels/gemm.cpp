@@ -14,7 +14,7 @@
 namespace mereo {
 namespace {
 
-constexpr std::int64_t columns_at_once = 256;    // of b: with gemm_depth, 384 KB
+constexpr std::int64_t columns_at_once = 256;    // of b: with gemm_depth, 512 KB
 constexpr std::int64_t smallest_piece = 1 << 20; // multiplications: 20 us
 
 /// In how many parts the inner dimension is summed. A small result that sums over a batch, as the

@@ -44,7 +44,7 @@ struct GemmBlocks {
 };
 
 /// The longest block of the inner dimension.
-inline constexpr std::int64_t gemm_depth = 384;
+inline constexpr std::int64_t gemm_depth = 512;
 
 /// The choice of gemm(). Rows and columns do not matter to the bits of the result; inner and depth
 /// do, and depend only on k, unless a_transposed.

@@ -21,6 +21,8 @@ constexpr int tile_rows = 6;
 constexpr int tile_rows = 12;
 #endif
 constexpr int tile_registers = 2;
+/// Inner elements that one turn of the loop takes.
+constexpr int unrolled = 4;
 
 /// What follows the sums. Shared by all versions of the tile: the detour through memory costs
 /// little, a copy of this in each of them would cost 200 KB of code.
@@ -75,32 +77,37 @@ template <int Rows, int Registers> void compute(const GemmTile& tile) {
   for (int g = 0; g < (Rows + 2) / 3; ++g)
     a[g] = tile.a + 3 * g * stride;
   const float* b = tile.b;
-  // Evenly: a burst of them would keep the loads of b waiting.
-  const float* const* ahead = tile.ahead;
-  const std::int64_t count = tile.ahead_count;
-  const std::int64_t spacing = count ? (tile.depth + count - 1) / count : 0;
-  std::int64_t next = count ? 0 : tile.depth;
-  for (std::int64_t d = 0; d < tile.depth; ++d) {
-    V right[Registers];
-#pragma GCC unroll 2
-    for (int i = 0; i < Registers; ++i)
-      right[i] = load(b + i * lanes);
-    if (d == next) {
-      __builtin_prefetch(*ahead++, 0, 2);
-      next += spacing;
-    }
-#pragma GCC unroll 16
-    for (int r = 0; r < Rows; ++r) {
-      const V left = broadcast(a[r / 3][(r % 3) * stride]);
+  const auto multiply = [&](std::int64_t steps) __attribute__((always_inline)) {
+#pragma GCC unroll 4 // unrolled
+    for (std::int64_t d = 0; d < steps; ++d) {
+      V right[Registers];
 #pragma GCC unroll 2
       for (int i = 0; i < Registers; ++i)
-        sums[r][i] = fma(left, right[i], sums[r][i]);
-    }
-    b += tile.b_stride;
+        right[i] = load(b + i * lanes);
 #pragma GCC unroll 16
-    for (int g = 0; g < (Rows + 2) / 3; ++g)
-      a[g] += tile.depth_stride;
+      for (int r = 0; r < Rows; ++r) {
+        const V left = broadcast(a[r / 3][(r % 3) * stride]);
+#pragma GCC unroll 2
+        for (int i = 0; i < Registers; ++i)
+          sums[r][i] = fma(left, right[i], sums[r][i]);
+      }
+      b += tile.b_stride;
+#pragma GCC unroll 16
+      for (int g = 0; g < (Rows + 2) / 3; ++g)
+        a[g] += tile.depth_stride;
+    }
+  };
+  // Evenly: a burst of them would keep the loads of b waiting.
+  const std::int64_t count = tile.ahead_count, rounds = tile.depth / unrolled;
+  const std::int64_t spacing = count && rounds > count ? rounds / count * unrolled : unrolled;
+  const std::int64_t together = rounds ? (count * spacing + tile.depth - 1) / tile.depth : count;
+  std::int64_t left = tile.depth;
+  for (std::int64_t given = 0; given < count; left -= spacing) {
+    for (const std::int64_t end = given + together; given < end && given < count; ++given)
+      __builtin_prefetch(tile.ahead[given], 0, 2);
+    multiply(left < spacing ? left : spacing);
   }
+  multiply(left);
 
   alignas(64) float finished[Rows * Registers * lanes];
 #pragma GCC unroll 16

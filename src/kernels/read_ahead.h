@@ -14,7 +14,7 @@ namespace mereo {
 class ReadAhead {
 public:
   /// The most rows announced at once, and the most lines a tile is given.
-  static constexpr std::int64_t limit = 384;
+  static constexpr std::int64_t limit = 512;
 
   /// where[i][offset ... offset + elements), i < count <= limit, will be wanted after `tiles`
   /// tiles.

@@ -34,10 +34,10 @@ const std::function<void()>& prepared(const Case& what, const std::string& name)
 }
 
 /// Plain counters, because google-benchmark writes "/s" after its rates, percentages included.
-void report(benchmark::State& state, const Work& work, double seconds) {
+void report(benchmark::State& state, const Work& work, double seconds, double peak) {
   if (work.operations > 0) {
     state.counters["GFLOP/s"] = 1e-9 * work.operations / seconds;
-    state.counters["%peak"] = 1e-7 * work.operations / seconds / peak();
+    state.counters["%peak"] = 1e-7 * work.operations / seconds / peak;
   }
   if (work.direct > 0)
     state.counters["direct_GFLOP/s"] = 1e-9 * work.direct / seconds;
@@ -59,7 +59,7 @@ void run(benchmark::State& state, const Case& what, const std::string& name, con
   for (auto _ : state)
     work();
   const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
-  report(state, what.work, seconds / double(state.iterations()));
+  report(state, what.work, seconds / double(state.iterations()), peak_after_work());
 }
 
 } // namespace

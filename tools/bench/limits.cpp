@@ -20,10 +20,10 @@ using namespace mereo;
 
 namespace {
 
-double measure_peak() {
+/// The best of some runs of so many steps.
+double measure_peak(int runs, std::int64_t steps) {
   const GemmKernels& gemm = kernels().gemm;
-  constexpr std::int64_t steps = 1000000;
-  const double time = best_time(8, [&] {
+  const double time = best_time(runs, [&] {
     parallel_for(threads(), [&](std::int64_t) { benchmark::DoNotOptimize(gemm.peak(steps)); });
   });
   return 1e-9 * double(steps * gemm.peak_operations * threads()) / time;
@@ -74,8 +74,12 @@ double peak() {
   static std::map<std::pair<std::string, int>, double> known;
   double& value = known[{isa(), threads()}];
   if (value == 0)
-    value = measure_peak();
+    value = measure_peak(8, 1000000);
   return value;
+}
+
+double peak_after_work() {
+  return measure_peak(4, 100000);
 }
 
 const Bandwidth& bandwidth() {

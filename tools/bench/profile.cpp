@@ -165,27 +165,33 @@ std::string cell(const char* format, double value, bool known) {
   return known ? text : "";
 }
 
-void print_row(const std::string& name, double time, double step, const Work& work) {
+/// What the parts are compared with.
+struct Whole {
+  double step; // ms
+  double peak; // GFLOP/s
+};
+
+void print_row(const std::string& name, double time, const Whole& whole, const Work& work) {
   const double amount = work.operations > 0 ? work.operations : work.bytes;
   const double rate = 1e-6 * amount / time;
-  const double limit = work.operations > 0 ? peak() : bandwidth().best();
+  const double limit = work.operations > 0 ? whole.peak : bandwidth().best();
   const std::string unit = work.operations > 0 ? " GFLOP/s" : " GB/s";
   const bool known = amount > 0 && time > 0;
   std::printf("| %-37s | %8.3f | %6s | %14s | %8s | %10s |\n", name.c_str(), time,
-              cell("%.1f %%", 100 * time / step, true).c_str(),
+              cell("%.1f %%", 100 * time / whole.step, true).c_str(),
               known ? (cell("%.1f", rate, true) + unit).c_str() : "",
               cell("%.0f %%", 100 * rate / limit, known).c_str(),
               cell("%.0f", 1e-6 * work.direct / time, work.direct > 0).c_str());
 }
 
-void print_split(const CapsNetConfig& config, const Split& split, double time, double step) {
+void print_split(const CapsNetConfig& config, const Split& split, double time, const Whole& whole) {
   const std::int64_t tile = config.convolution_tile;
   if (!uses_winograd(config, split.shape) || winograd_interleaved(split.shape, tile))
     return;
   const double products = products_time(split, tile);
-  print_row("- its products, timed alone", products, step,
+  print_row("- its products, timed alone", products, whole,
             {.operations = winograd_operations(split.shape, tile)});
-  print_row("- its transforms: what remains", time - products, step,
+  print_row("- its transforms: what remains", time - products, whole,
             {.bytes = winograd_elements(split.shape, tile) * double(sizeof(real))});
 }
 
@@ -195,16 +201,17 @@ void profile(const CapsNetConfig& config, std::int64_t batch) {
   const std::vector<Row> table = rows(config, batch);
   forget_peak_memory();
   const StepTimer timer = measure(config, batch, table);
-  const double memory = peak_memory_mib(), whole = median(timer.steps());
+  const Whole whole{median(timer.steps()), peak_after_work()};
+  const double memory = peak_memory_mib();
   const bool winograd = uses_winograd(config, primary_shape(batch));
   const std::string method =
       winograd ? "Winograd tile " + std::to_string(config.convolution_tile) : "direct convolutions";
   std::printf("CapsNet's training step, batch %lld, %s, %s, %d threads: median of %zu steps "
               "%.1f ms (%.1f to %.1f),\n%.0f images/s, peak memory %.0f MiB. "
-              "Limits: FMA peak %.0f GFLOP/s, memory %.1f GB/s.\n\n",
+              "Limits: FMA peak at this clock %.0f GFLOP/s, memory %.1f GB/s.\n\n",
               (long long)(batch), method.c_str(), isa().c_str(), threads(), timer.steps().size(),
-              whole, quantile(timer.steps(), 0), quantile(timer.steps(), 1),
-              1e3 * double(batch) / whole, memory, peak(), bandwidth().best());
+              whole.step, quantile(timer.steps(), 0), quantile(timer.steps(), 1),
+              1e3 * double(batch) / whole.step, memory, whole.peak, bandwidth().best());
   std::printf("| %-37s | %8s | %6s | %14s | %8s | %10s |\n", "part", "ms", "share", "rate",
               "of limit", "as direct");
   std::printf("| ------------------------------------- | -------: | -----: | -------------: | "
@@ -215,7 +222,7 @@ void profile(const CapsNetConfig& config, std::int64_t batch) {
     if (table[i].split)
       print_split(config, *table[i].split, time, whole);
   }
-  print_row("the step", whole, whole, training_work(config, batch));
+  print_row("the step", whole.step, whole, training_work(config, batch));
   std::printf(
       "\nas direct: GFLOP/s that the plain sum, or votes formed once and stored, would have "
       "reached in that time.\n");
