@@ -121,7 +121,7 @@ void winograd_forward(const ConvolutionShape& shape, const WinogradTiling& tilin
                       const real* w, real scale, const real* bias, Activation activation, real* y,
                       Arena& scratch) {
   const WinogradPlan plan(shape, tiling);
-  if (winograd_few_tiles(plan))
+  if (winograd_few_tiles(plan, tiling))
     return winograd_forward_blocks(plan, x, w, scale, bias, activation, y, scratch);
   Worker worker(plan, scratch);
   const Chunks blocks{shape.channels, plan.channel_block};
@@ -169,7 +169,7 @@ void winograd_grad_input(const ConvolutionShape& shape, const WinogradTiling& ti
                          const real* grad_y, const real* w, real scale, real* grad_x,
                          bool accumulate, Arena& scratch) {
   const WinogradPlan plan(shape, tiling);
-  if (winograd_few_tiles(plan))
+  if (winograd_few_tiles(plan, tiling))
     return winograd_grad_input_blocks(plan, grad_y, w, scale, grad_x, accumulate, scratch);
   Worker worker(plan, scratch);
   const Chunks blocks{shape.channels, plan.channel_block};
@@ -216,7 +216,7 @@ void winograd_grad_weight(const ConvolutionShape& shape, const WinogradTiling& t
                           const real* x, const real* grad_y, real scale, real* grad_w,
                           bool accumulate, Arena& scratch) {
   const WinogradPlan plan(shape, tiling);
-  if (winograd_few_tiles(plan))
+  if (winograd_few_tiles(plan, tiling))
     return winograd_grad_weight_blocks(plan, x, grad_y, scale, grad_w, accumulate, scratch);
   Worker worker(plan, scratch);
   const Chunks blocks{shape.channels, plan.channel_block};

@@ -24,6 +24,9 @@ struct WinogradTiling {
   /// most so many tiles.
   std::int64_t block_bytes = std::int64_t(80) << 20;
   std::int64_t block_tiles = 512;
+  /// For at most so many tiles weights are transformed block by block (see winograd_blocks.h);
+  /// negative: where that is faster.
+  std::int64_t few_tiles = -1;
 };
 
 /// Whether it can be done: the taps of a phase are at most winograd_limit.

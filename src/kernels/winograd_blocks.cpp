@@ -94,11 +94,12 @@ Frequencies<const real> readable(const Frequencies<real>& f) {
 
 } // namespace
 
-bool winograd_few_tiles(const WinogradPlan& plan) {
+bool winograd_few_tiles(const WinogradPlan& plan, const WinogradTiling& tiling) {
   // Every block of filters reads the images again. Measured with two threads on AVX-512, 256
   // channels and filters, F(6, 5) and F(3, 5): the passes take 0.75 of the time with half as many
   // tiles as filters in a block, the same with as many, 1.1 with twice as many.
-  return plan.shape.batch * plan.tiles <= block_filters(plan);
+  const Index most = tiling.few_tiles < 0 ? block_filters(plan) : tiling.few_tiles;
+  return plan.shape.batch * plan.tiles <= most;
 }
 
 void winograd_forward_blocks(const WinogradPlan& plan, const real* x, const real* w, real scale,

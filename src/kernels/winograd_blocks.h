@@ -6,7 +6,7 @@
 namespace mereo {
 
 /// Whether transformed weights are better used block by block than written to memory and read back.
-bool winograd_few_tiles(const WinogradPlan& plan);
+bool winograd_few_tiles(const WinogradPlan& plan, const WinogradTiling& tiling);
 
 // As in winograd.h.
 void winograd_forward_blocks(const WinogradPlan& plan, const real* x, const real* w, real scale,

@@ -93,7 +93,8 @@ struct Products {
 } // namespace
 
 bool winograd_interleaved(const ConvolutionShape& shape, std::int64_t tile) {
-  return winograd_few_tiles(WinogradPlan(shape, {.outputs = tile}));
+  const WinogradTiling tiling{.outputs = tile};
+  return winograd_few_tiles(WinogradPlan(shape, tiling), tiling);
 }
 
 std::function<void()> winograd_products(const ConvolutionShape& shape, const WinogradTiling& tiling,
