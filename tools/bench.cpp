@@ -30,7 +30,7 @@ Its warning that the library was built as DEBUG is about google-benchmark itself
 
   bench --benchmark_filter=routing --benchmark_repetitions=5 --benchmark_out=before.json
   bench --compare before.json after.json
-  bench --profile --batch 128 --conv-tile 6)";
+  bench --profile --batch 16 --conv-tile 3)";
 
 struct Arguments {
   std::vector<std::string> compare;

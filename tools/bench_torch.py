@@ -2,7 +2,7 @@
 """Times CapsNet in PyTorch and in Mereo on this machine, in turn, and prints the ratios.
 
     make bench-compare
-    python3 tools/bench_torch.py --rounds 5 --families capsnet capsnet-tile6 --json compare.json
+    python3 tools/bench_torch.py --rounds 5 --families capsnet capsnet-tile3 --json compare.json
 
 Both get what suits them. PyTorch runs in its best form for each case, found first: four layouts of the
 votes, channels-last images or not, and the vector width of its own kernels; with multi-tensor Adam,
@@ -245,7 +245,7 @@ def arguments():
     parser.add_argument("--threads", type=int, default=processors())
     parser.add_argument("--isa", choices=list(LIMITED), help="avx2: hold both to AVX2 [the best]")
     parser.add_argument("--families", nargs="+", default=["capsnet"], metavar="FAMILY",
-                        help="of Mereo: capsnet as it is by default, capsnet-direct, capsnet-tile3, capsnet-tile6")
+                        help="of Mereo: capsnet as it is by default, capsnet-direct, capsnet-tile3")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=2, help="at least so long for each figure")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there")

@@ -42,7 +42,7 @@ void describe(CLI::App& app, Arguments& a) {
   app.add_option("--conv", a.convolution, "How convolutions are computed [auto]")
       ->check(cli::one_of({"auto", "direct", "winograd"}));
   app.add_option("--conv-tile", a.convolution_tile,
-                 "Outputs of a Winograd tile along each axis: 3 is more exact, 6 faster [3]")
+                 "Outputs of a Winograd tile along each axis: 3 is more exact, 6 faster [6]")
       ->check(cli::whole(1));
   app.add_option("--model-config", a.model_config,
                  "More of the network: key=value, with the keys that config.json has as model.KEY")

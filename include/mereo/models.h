@@ -52,7 +52,8 @@ struct CapsNetConfig {
   Padding padding = Padding::valid;
   /// How both convolutions are computed, as in ConvolutionOptions.
   ConvolutionMethod convolution = ConvolutionMethod::automatic;
-  std::int64_t convolution_tile = 3;
+  /// Training takes the same course with 6 as with 3 or the direct sum (see the README), faster.
+  std::int64_t convolution_tile = 6;
   DynamicRouting routing;
   MarginLoss margin;
 

@@ -20,11 +20,11 @@ constexpr std::int64_t smallest_piece = 1 << 20; // multiplications: 20 us
 /// In how many parts the inner dimension is summed. A small result that sums over a batch, as the
 /// gradient of the first layer's weights, has no other work to share.
 std::int64_t inner_parts(const Gemm& product) {
-  constexpr std::int64_t small = 1 << 16, most = 16;
+  constexpr std::int64_t small = 1 << 16, most = 16, shortest = 6144;
   if (!product.a_transposed || product.m * product.n > small || product.bias ||
       product.activation != Activation::none)
     return 1;
-  return std::clamp<std::int64_t>(product.k / (16 * gemm_depth), 1, most);
+  return std::clamp<std::int64_t>(product.k / shortest, 1, most);
 }
 
 /// c (+)= the sum of the parts (parts, M, N), in order.

@@ -40,7 +40,7 @@ void form_votes(const RoutingCut& cut, Index groups, const real* children, const
 } // namespace
 
 bool routing_few(Index batch) {
-  return batch * 2 <= kernels().routing.images;
+  return batch <= (kernels().routing.images + 1) / 2;
 }
 
 void routing_forward_few(const RoutingShape& shape, const RoutingOptions& options, Index batch,

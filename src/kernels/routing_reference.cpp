@@ -28,22 +28,26 @@ void agreements(const RoutingShape& shape, const real* child, const real* w, con
   }
 }
 
-/// c_ij of one child, softmax over its parents.
-void couple(const RoutingShape& shape, const real* child, const real* w, const real* preference,
-            real* coupling) {
-  const std::int64_t parents = shape.parents;
-  if (preference)
-    agreements(shape, child, w, preference, coupling);
-  else
-    std::fill_n(coupling, parents, real(0));
-  double largest = *std::max_element(coupling, coupling + parents);
+/// Logits (J) become couplings.
+void softmax(const RoutingShape& shape, real* x) {
+  double largest = *std::max_element(x, x + shape.parents);
   if (shape.none_of_the_above)
     largest = std::max(largest, 0.0);
   double total = shape.none_of_the_above ? std::exp(-largest) : 0;
-  for (std::int64_t j = 0; j < parents; ++j)
-    total += std::exp(double(coupling[j]) - largest);
-  for (std::int64_t j = 0; j < parents; ++j)
-    coupling[j] = real(std::exp(double(coupling[j]) - largest) / total);
+  for (std::int64_t j = 0; j < shape.parents; ++j)
+    total += std::exp(double(x[j]) - largest);
+  for (std::int64_t j = 0; j < shape.parents; ++j)
+    x[j] = real(std::exp(double(x[j]) - largest) / total);
+}
+
+/// c_ij of one child, softmax over its parents.
+void couple(const RoutingShape& shape, const real* child, const real* w, const real* preference,
+            real* coupling) {
+  if (preference)
+    agreements(shape, child, w, preference, coupling);
+  else
+    std::fill_n(coupling, shape.parents, real(0));
+  softmax(shape, coupling);
 }
 
 /// p_ij = c_ij (q_ij - sum_k c_ik q_ik), q_ij = <gs_j, u_hat_ij>.
@@ -83,6 +87,27 @@ void forward(const RoutingShape& shape, std::int64_t begin, std::int64_t end, co
     couple(shape, children + i * shape.child_pose, weights + i * size, preference,
            memory + (i - begin) * shape.parents);
   add_votes(shape, begin, end, children, weights, memory, sums);
+}
+
+void votes(const RoutingShape& shape, const real* child, const real* w, real* votes) {
+  for (std::int64_t e = 0; e < shape.parent_pose; ++e)
+    votes[e] = real(vote(shape, child, w, e));
+}
+
+void forward_votes(const RoutingShape& shape, std::int64_t count, const real* votes,
+                   const real* preference, real* sums, real* coupling) {
+  const std::int64_t rows = shape.parent_pose;
+  for (std::int64_t i = 0; i < count; ++i, votes += shape.parents * rows) {
+    for (std::int64_t j = 0; j < shape.parents; ++j) {
+      double total = 0;
+      for (std::int64_t e = j * rows; e < (j + 1) * rows && preference; ++e)
+        total += double(votes[e]) * double(preference[e]);
+      coupling[j] = real(total);
+    }
+    softmax(shape, coupling);
+    for (std::int64_t n = 0; n < shape.parents * rows; ++n)
+      sums[n] += coupling[n / rows] * votes[n];
+  }
 }
 
 void backward(const RoutingShape& shape, std::int64_t begin, std::int64_t end, const real* children,
@@ -151,8 +176,7 @@ void gradients(const RoutingShape& shape, std::int64_t count, std::int64_t tiles
 } // namespace
 
 extern const RoutingKernels routing_kernels;
-// One lane is never without work: no votes and no forward_votes.
-const RoutingKernels routing_kernels = {1,       1,       scratch,  forward,
-                                        nullptr, nullptr, backward, gradients};
+const RoutingKernels routing_kernels = {1,        1,        scratch, forward, votes, forward_votes,
+                                        backward, gradients};
 
 } // namespace mereo::reference
