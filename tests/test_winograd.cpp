@@ -1,47 +1,13 @@
 #include "winograd_cases.h"
 
 #include <mereo/core.h>
-#include <mereo/isa.h>
 
 #include <doctest/doctest.h>
-
-#include <cstring>
 
 using namespace mereo;
 using namespace mereo::winograd_test;
 
 namespace {
-
-/// body() with every instruction set in use, the reference last.
-template <class Body> void with_each_isa(const Body& body) {
-  const std::string before = isa();
-  for (const std::string& name : available_isas()) {
-    INFO("instruction set ", name);
-    set_isa(name);
-    body();
-  }
-  set_isa(before);
-}
-
-std::int64_t ceiling(std::int64_t x, std::int64_t divisor) {
-  return (x + divisor - 1) / divisor;
-}
-
-/// Points of the transform along one axis, which decide what rounding does.
-std::int64_t transform_size(std::int64_t out, std::int64_t kernel, std::int64_t stride,
-                            std::int64_t outputs) {
-  const std::int64_t taps = ceiling(kernel, stride);
-  const std::int64_t most = std::min(outputs, winograd_limit + 1 - taps);
-  return ceiling(out, ceiling(out, most)) + taps - 1;
-}
-
-/// The largest relative error allowed: three times the largest that was measured.
-double bound(const ConvolutionShape& s, std::int64_t outputs) {
-  constexpr double bounds[winograd_limit + 1] = {0,    6e-7, 6e-7, 2e-6, 2e-6, 3e-6, 3e-6,
-                                                 2e-5, 2e-5, 8e-5, 8e-5, 2e-4, 3e-4};
-  return bounds[std::max(transform_size(s.out_height, s.kernel_height, s.stride, outputs),
-                         transform_size(s.out_width, s.kernel_width, s.stride, outputs))];
-}
 
 /// Weights transformed all at once, and block by block.
 template <class Body> void with_both_orders(WinogradTiling tiling, const Body& body) {
@@ -58,19 +24,15 @@ void check(const Case& sample, const WinogradTiling& given) {
   const std::vector<double> y = sample.forward(), x = sample.grad_input(), w = sample.grad_weight();
   with_each_isa([&] {
     with_both_orders(given, [&](const WinogradTiling& tiling) {
-      INFO("image ", s.height, " x ", s.width, ", kernel ", s.kernel_height, " x ", s.kernel_width,
-           ", stride ", s.stride, ", pad ", s.pad_top, ", channels ", s.channels, ", filters ",
-           s.filters, ", batch ", s.batch, ", m ", tiling.outputs);
+      INFO(isa(), ", image ", s.height, " x ", s.width, ", kernel ", s.kernel_height, " x ",
+           s.kernel_width, ", stride ", s.stride, ", pad ", s.pad_top, ", channels ", s.channels,
+           ", filters ", s.filters, ", batch ", s.batch, ", m ", tiling.outputs);
       const Results got = winograd(sample, tiling);
       CHECK(relative_error(got.y, y) < bound(s, tiling.outputs));
       CHECK(relative_error(got.x, x) < bound(s, tiling.outputs));
       CHECK(relative_error(got.w, w) < bound(s, tiling.outputs));
     });
   });
-}
-
-bool same_bits(const std::vector<real>& a, const std::vector<real>& b) {
-  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(real)) == 0;
 }
 
 } // namespace

@@ -2,12 +2,15 @@
 // Winograd transforms in both number types.
 #pragma once
 
+#include "core/range.h"
 #include "kernels/winograd.h"
 
+#include <mereo/isa.h>
 #include <mereo/random.h>
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <vector>
 
 namespace mereo::winograd_test {
@@ -110,6 +113,36 @@ inline double relative_error(const std::vector<real>& got, const std::vector<dou
   }
   const double ratio = std::sqrt(error / (size > 0 ? size : 1));
   return ratio == ratio ? ratio : INFINITY;
+}
+
+/// body() with every instruction set in use, the reference last.
+template <class Body> void with_each_isa(const Body& body) {
+  const std::string before = isa();
+  for (const std::string& name : available_isas()) {
+    set_isa(name);
+    body();
+  }
+  set_isa(before);
+}
+
+/// Points of the transform along one axis, which decide what rounding does.
+inline std::int64_t transform_size(std::int64_t out, std::int64_t kernel, std::int64_t stride,
+                                   std::int64_t outputs) {
+  const std::int64_t taps = ceiling(kernel, stride);
+  const std::int64_t most = std::min(outputs, winograd_limit + 1 - taps);
+  return ceiling(out, ceiling(out, most)) + taps - 1;
+}
+
+/// The largest relative error allowed: three times the largest that was measured.
+inline double bound(const ConvolutionShape& s, std::int64_t outputs) {
+  constexpr double bounds[winograd_limit + 1] = {0,    6e-7, 6e-7, 2e-6, 2e-6, 3e-6, 3e-6,
+                                                 2e-5, 2e-5, 8e-5, 8e-5, 2e-4, 3e-4};
+  return bounds[std::max(transform_size(s.out_height, s.kernel_height, s.stride, outputs),
+                         transform_size(s.out_width, s.kernel_width, s.stride, outputs))];
+}
+
+inline bool same_bits(const std::vector<real>& a, const std::vector<real>& b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(real)) == 0;
 }
 
 } // namespace mereo::winograd_test

@@ -13,6 +13,7 @@ struct ConvolutionShape {
   std::int64_t stride;
   std::int64_t pad_top, pad_left;     // zeros before the image; those after it follow
   std::int64_t out_height, out_width; // y (B, OH, OW, N)
+  bool operator==(const ConvolutionShape&) const = default;
 };
 
 /// A matrix whose rows consist of runs of `run` contiguous elements: a stored matrix, one run a

@@ -3,7 +3,7 @@
 #include "core/parallel.h"
 #include "kernels/winograd_blocks.h"
 #include "kernels/winograd_product.h"
-#include "kernels/winograd_transforms.h"
+#include "kernels/winograd_weights.h"
 
 #include <algorithm>
 
@@ -11,8 +11,9 @@ namespace mereo {
 
 namespace {
 
-/// Images that a task transforms, one fetched ahead of the other.
-constexpr std::int64_t images_grain = 2;
+/// Images that a task transforms, one fetched ahead of the other; but less than an image where all
+/// would be fewer tasks than this.
+constexpr std::int64_t images_grain = 2, least_tasks = 16;
 /// Rows of a product that are a task; b is read again for each.
 constexpr std::int64_t product_rows = 512;
 /// Channels, or filters, of the weights that a task transforms.
@@ -33,9 +34,11 @@ public:
     return {array(layout.elements), layout};
   }
   Frequencies<real> panels(std::int64_t rows, std::int64_t columns) {
-    const FrequencyLayout layout =
-        FrequencyLayout::panels(plan.frequencies, rows, columns, kernels.gemm.tile_columns);
+    const FrequencyLayout layout = panels_layout(rows, columns);
     return {array(layout.elements), layout};
+  }
+  FrequencyLayout panels_layout(std::int64_t rows, std::int64_t columns) const {
+    return FrequencyLayout::panels(plan.frequencies, rows, columns, kernels.gemm.tile_columns);
   }
 
   /// body(transforms, i) for i in [0, count) on all threads.
@@ -47,12 +50,20 @@ public:
     });
   }
 
-  /// body(transforms, some) for pieces of the images.
-  template <class Body> void transform_images(Range images, const Body& body) const {
-    const Chunks chunks{images.size(), images_grain};
+  /// body(transforms, some) for pieces of a range.
+  template <class Body>
+  void transform_range(Range all, std::int64_t grain, const Body& body) const {
+    const Chunks chunks{all.size(), grain};
     transform(chunks.count(), [&](WinogradTransforms& transforms, std::int64_t i) {
-      body(transforms, Range{images.begin + chunks.begin(i), images.begin + chunks.end(i)});
+      body(transforms, Range{all.begin + chunks.begin(i), all.begin + chunks.end(i)});
     });
+  }
+  /// The same for images of `parts` parts each that are transformed independently: their numbers.
+  template <class Body>
+  void transform_parts(Range images, std::int64_t parts, const Body& body) const {
+    const std::int64_t enough = ceiling(images.size() * parts, least_tasks);
+    transform_range({images.begin * parts, images.end * parts},
+                    std::min(images_grain * parts, enough), body);
   }
 
   /// body(transforms, phase, begin, end) for all phases and pieces of [0, size).
@@ -93,58 +104,45 @@ template <class T> Frequencies<const T> readable(const Frequencies<T>& f) {
   return {f.data, f.layout};
 }
 
-} // namespace
+/// What becomes of the sum: y = activation(scale * sum + bias).
+struct Ending {
+  real scale;
+  const real* bias;
+  Activation activation;
+};
 
-bool winograd_possible(const ConvolutionShape& shape) {
-  return std::max(shape.kernel_height, shape.kernel_width) <= winograd_limit * shape.stride;
+void transform_weights(const Worker& worker, const real* w, Range channels,
+                       const Frequencies<real>& v) {
+  const std::int64_t size = channels.size(), filters = worker.plan.shape.filters;
+  worker.transform_weights(size, weights_grain,
+                           [&](WinogradTransforms& transforms, std::int64_t phase,
+                               std::int64_t begin, std::int64_t end) {
+                             transforms.weights(w, phase,
+                                                {channels.begin + begin, channels.begin + end},
+                                                {0, filters}, phase * size + begin, v);
+                           });
 }
 
-bool winograd_suits(const ConvolutionShape& shape, const WinogradTiling& tiling) {
-  if (!winograd_possible(shape))
-    return false;
-  const WinogradPlan plan(shape, tiling);
-  const double inner = double(plan.phases * shape.channels);
-  const double tiles = double(shape.batch * plan.tiles);
-  const double direct = double(shape.batch * shape.out_height * shape.out_width) *
-                        double(shape.kernel_height * shape.kernel_width * shape.channels) *
-                        double(shape.filters);
-  const double products = double(plan.frequencies) * tiles * inner * double(shape.filters);
-  // What it costs to transform an element and to move it to memory and back, in multiplications
-  // (measured; for weights the mean of the three passes).
-  constexpr double image_price = 40, weight_price = 60;
-  const double images = double(plan.frequencies) * tiles * (inner + double(shape.filters));
-  const double weights = double(plan.frequencies) * inner * double(shape.filters);
-  return products + image_price * images + weight_price * weights < direct;
-}
-
-void winograd_forward(const ConvolutionShape& shape, const WinogradTiling& tiling, const real* x,
-                      const real* w, real scale, const real* bias, Activation activation, real* y,
-                      Arena& scratch) {
-  const WinogradPlan plan(shape, tiling);
-  if (winograd_few_tiles(plan, tiling))
-    return winograd_forward_blocks(plan, x, w, scale, bias, activation, y, scratch);
-  Worker worker(plan, scratch);
+/// The forward pass; prepare(channels) sees to it that v holds the weights of these.
+template <class Prepare>
+void forward(Worker& worker, const real* x, const Frequencies<const real>& v, const Ending& ending,
+             real* y, const Prepare& prepare) {
+  const WinogradPlan& plan = worker.plan;
+  const ConvolutionShape& shape = plan.shape;
   const Chunks blocks{shape.channels, plan.channel_block};
-  const std::int64_t inner = plan.phases * plan.channel_block;
-  const Frequencies<real> v = worker.panels(inner, shape.filters);
-  const Frequencies<real> u = worker.rows(plan.image_block * plan.tiles, inner);
+  const Frequencies<real> u =
+      worker.rows(plan.image_block * plan.tiles, plan.phases * plan.channel_block);
   const Frequencies<real> m = worker.rows(shape.batch * plan.tiles, shape.filters);
 
   for (std::int64_t block = 0; block < blocks.count(); ++block) {
     const Range channels{blocks.begin(block), blocks.end(block)};
-    worker.transform_weights(channels.size(), weights_grain,
-                             [&](WinogradTransforms& transforms, std::int64_t phase,
-                                 std::int64_t begin, std::int64_t end) {
-                               transforms.weights(
-                                   w, phase, {channels.begin + begin, channels.begin + end},
-                                   {0, shape.filters}, phase * channels.size() + begin, v);
-                             });
+    prepare(channels);
     for (std::int64_t first = 0; first < shape.batch; first += plan.image_block) {
       const std::int64_t count = std::min(plan.image_block, shape.batch - first);
-      worker.transform_images({first, first + count},
-                              [&](WinogradTransforms& transforms, Range some) {
-                                transforms.input(x, some, first, channels, u);
-                              });
+      worker.transform_parts({first, first + count}, plan.windows(),
+                             [&](WinogradTransforms& transforms, Range some) {
+                               transforms.input(x, some, first, channels, u);
+                             });
       WinogradProduct product{};
       product.rows = count * plan.tiles;
       product.columns = shape.filters;
@@ -160,9 +158,45 @@ void winograd_forward(const ConvolutionShape& shape, const WinogradTiling& tilin
       worker.multiply(product, u.layout.frequency, v.layout.frequency, m.layout.frequency);
     }
   }
-  worker.transform(shape.batch, [&](WinogradTransforms& transforms, std::int64_t image) {
-    transforms.output(readable(m), image, {0, shape.filters}, scale, bias, activation, y);
-  });
+  worker.transform_parts({0, shape.batch}, plan.tiles,
+                         [&](WinogradTransforms& transforms, Range some) {
+                           transforms.output(readable(m), some, {0, shape.filters}, ending.scale,
+                                             ending.bias, ending.activation, y);
+                         });
+}
+
+} // namespace
+
+void winograd_forward(const ConvolutionShape& shape, const WinogradTiling& tiling, const real* x,
+                      const real* w, real scale, const real* bias, Activation activation, real* y,
+                      Arena& scratch) {
+  const WinogradPlan plan(shape, tiling);
+  if (winograd_few_tiles(plan, tiling))
+    return winograd_forward_blocks(plan, x, w, scale, bias, activation, y, scratch);
+  Worker worker(plan, scratch);
+  const Frequencies<real> v = worker.panels(plan.phases * plan.channel_block, shape.filters);
+  forward(worker, x, readable(v), {scale, bias, activation}, y,
+          [&](Range channels) { transform_weights(worker, w, channels, v); });
+}
+
+void winograd_forward(const ConvolutionShape& shape, const WinogradWeights& weights, const real* x,
+                      real scale, const real* bias, Activation activation, real* y,
+                      Arena& scratch) {
+  const WinogradPlan plan(shape, weights.tiling(), true);
+  Worker worker(plan, scratch);
+  forward(worker, x, weights.frequencies(), {scale, bias, activation}, y, [](Range) {});
+}
+
+WinogradWeights::WinogradWeights(const ConvolutionShape& shape, const WinogradTiling& tiling,
+                                 const real* w)
+    : shape_(shape), tiling_(tiling) {
+  const WinogradPlan plan(shape, tiling, true);
+  Arena scratch;
+  const Worker worker(plan, scratch);
+  layout_ = worker.panels_layout(plan.phases * shape.channels, shape.filters);
+  memory_ = allocate_aligned(std::size_t(layout_.elements) * sizeof(real));
+  transform_weights(worker, w, {0, shape.channels},
+                    {reinterpret_cast<real*>(memory_.get()), layout_});
 }
 
 void winograd_grad_input(const ConvolutionShape& shape, const WinogradTiling& tiling,
@@ -203,11 +237,11 @@ void winograd_grad_input(const ConvolutionShape& shape, const WinogradTiling& ti
       product.c = u.data;
       product.c_row = u.layout.stride;
       worker.multiply(product, m.layout.frequency, v.layout.frequency, u.layout.frequency);
-      worker.transform_images({first, first + count},
-                              [&](WinogradTransforms& transforms, Range some) {
-                                transforms.grad_input(readable(u), some, first, {0, plan.phases},
-                                                      channels, scale, accumulate, grad_x);
-                              });
+      worker.transform_range({first, first + count}, images_grain,
+                             [&](WinogradTransforms& transforms, Range some) {
+                               transforms.grad_input(readable(u), some, first, {0, plan.phases},
+                                                     channels, scale, accumulate, grad_x);
+                             });
     }
   }
 }
@@ -232,10 +266,10 @@ void winograd_grad_weight(const ConvolutionShape& shape, const WinogradTiling& t
     const Range channels{blocks.begin(block), blocks.end(block)};
     for (std::int64_t first = 0; first < shape.batch; first += plan.image_block) {
       const std::int64_t count = std::min(plan.image_block, shape.batch - first);
-      worker.transform_images({first, first + count},
-                              [&](WinogradTransforms& transforms, Range some) {
-                                transforms.input(x, some, first, channels, u);
-                              });
+      worker.transform_parts({first, first + count}, plan.windows(),
+                             [&](WinogradTransforms& transforms, Range some) {
+                               transforms.input(x, some, first, channels, u);
+                             });
       WinogradProduct product{};
       product.rows = plan.phases * channels.size();
       product.columns = shape.filters;

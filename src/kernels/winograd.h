@@ -29,6 +29,8 @@ struct WinogradTiling {
   std::int64_t few_tiles = -1;
 };
 
+class WinogradWeights; // kernels/winograd_weights.h
+
 /// Whether it can be done: the taps of a phase are at most winograd_limit.
 bool winograd_possible(const ConvolutionShape& shape);
 
@@ -39,6 +41,17 @@ bool winograd_suits(const ConvolutionShape& shape, const WinogradTiling& tiling)
 void winograd_forward(const ConvolutionShape& shape, const WinogradTiling& tiling, const real* x,
                       const real* w, real scale, const real* bias, Activation activation, real* y,
                       Arena& scratch);
+
+/// The same with weights that were transformed before; they must fit the shape.
+void winograd_forward(const ConvolutionShape& shape, const WinogradWeights& weights, const real* x,
+                      real scale, const real* bias, Activation activation, real* y, Arena& scratch);
+
+/// With weights transformed before, where Winograd is possible: of the tiles allowed, the one
+/// expected to be fastest, and whether the forward pass can be expected to be faster with it than
+/// the direct convolution.
+WinogradTiling winograd_transformed_tiling(const ConvolutionShape& shape,
+                                           const WinogradTiling& allowed);
+bool winograd_transformed_suits(const ConvolutionShape& shape, const WinogradTiling& tiling);
 
 /// grad_x (+)= scale * the adjoint in x.
 void winograd_grad_input(const ConvolutionShape& shape, const WinogradTiling& tiling,

@@ -110,7 +110,7 @@ void winograd_forward_blocks(const WinogradPlan& plan, const real* x, const real
   const Frequencies<real> vs = blocks.own(blocks.in_panels(block_channels, blocks.filters.grain));
   const Frequencies<real> ms = blocks.own(blocks.in_rows(blocks.rows, blocks.filters.grain));
   blocks.each(plan.shape.batch, [&](WinogradTransforms& transforms, Index image) {
-    transforms.input(x, {image, image + 1}, 0, all, u);
+    transforms.input(x, {image * plan.windows(), (image + 1) * plan.windows()}, 0, all, u);
   });
   blocks.each(blocks.filters.count(), [&](WinogradTransforms& transforms, Index block) {
     const Frequencies<real> v = Blocks::mine(vs), m = Blocks::mine(ms);
@@ -133,8 +133,7 @@ void winograd_forward_blocks(const WinogradPlan& plan, const real* x, const real
         blocks.multiply(product, u.layout.frequency, v.layout.frequency, m.layout.frequency);
         product.accumulate = true;
       }
-    for (Index image = 0; image < plan.shape.batch; ++image)
-      transforms.output(readable(m), image, filters, scale, bias, activation, y);
+    transforms.output(readable(m), {0, blocks.rows}, filters, scale, bias, activation, y);
   });
 }
 
@@ -190,7 +189,7 @@ void winograd_grad_weight_blocks(const WinogradPlan& plan, const real* x, const 
   const Frequencies<real> vs = blocks.own(blocks.in_rows(block_channels, blocks.filters.grain));
   blocks.each(plan.shape.batch, [&](WinogradTransforms& transforms, Index image) {
     transforms.grad_output(grad_y, image, m);
-    transforms.input(x, {image, image + 1}, 0, all, u);
+    transforms.input(x, {image * plan.windows(), (image + 1) * plan.windows()}, 0, all, u);
   });
   const Index across = blocks.filters.count(), pieces = blocks.channels.count();
   blocks.each(plan.phases * pieces * across, [&](WinogradTransforms& transforms, Index block) {

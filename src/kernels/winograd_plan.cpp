@@ -81,19 +81,29 @@ FrequencyLayout FrequencyLayout::panels(std::int64_t frequencies, std::int64_t r
   return complete({frequency, width, width, panel, 0, false}, frequencies);
 }
 
-WinogradPlan::WinogradPlan(const ConvolutionShape& shape, const WinogradTiling& tiling)
+WinogradPlan::WinogradPlan(const ConvolutionShape& shape, const WinogradTiling& tiling,
+                           bool weights_transformed)
     : shape(shape), vertical(shape.height, shape.out_height, shape.kernel_height, shape.stride,
                              shape.pad_top, tiling.outputs),
       horizontal(shape.width, shape.out_width, shape.kernel_width, shape.stride, shape.pad_left,
                  tiling.outputs),
       frequencies(vertical.matrices.size * horizontal.matrices.size),
       phases(vertical.phases * horizontal.phases), tiles(vertical.tiles * horizontal.tiles) {
+  const std::int64_t channel_bytes = frequencies * phases * std::int64_t(sizeof(float));
+  const std::int64_t most_images = tiling.block_tiles / tiles;
+  if (weights_transformed) {
+    const std::int64_t image_bytes = channel_bytes * tiles * shape.channels;
+    image_block =
+        even_block(shape.batch, std::min(most_images, tiling.block_bytes / image_bytes), 1);
+    channel_block = shape.channels;
+    return;
+  }
   // Transformed images and weights go to memory and come back once. The larger the block of
   // channels the better: the products are read and added to once for each.
-  image_block = even_block(shape.batch, tiling.block_tiles / tiles, 1);
-  const std::int64_t channel_bytes =
-      frequencies * phases * (image_block * tiles + shape.filters) * std::int64_t(sizeof(float));
-  channel_block = even_block(shape.channels, tiling.block_bytes / channel_bytes, channel_unit);
+  image_block = even_block(shape.batch, most_images, 1);
+  const std::int64_t rows = image_block * tiles + shape.filters;
+  channel_block =
+      even_block(shape.channels, tiling.block_bytes / (channel_bytes * rows), channel_unit);
 }
 
 std::int64_t WinogradPlan::transform_scratch() const {

@@ -62,12 +62,17 @@ struct WinogradPlan {
   std::int64_t channel_block;              // channels at a time
   std::int64_t image_block;                // images at a time
 
-  WinogradPlan(const ConvolutionShape& shape, const WinogradTiling& tiling);
+  /// With weights transformed already, those of all channels are there, and only images come in
+  /// blocks.
+  WinogradPlan(const ConvolutionShape& shape, const WinogradTiling& tiling,
+               bool weights_transformed = false);
 
   /// Whether a tile's phases see every pixel, each once.
   bool every_pixel_once() const {
     return vertical.one_tile_sees_all() && horizontal.one_tile_sees_all();
   }
+  /// What the transform of an image sees: each of its tiles in every phase.
+  std::int64_t windows() const { return tiles * phases; }
   /// Elements of an image x.
   std::int64_t image_elements() const { return shape.height * shape.width * shape.channels; }
   /// Elements of scratch memory that a thread needs within the transforms.

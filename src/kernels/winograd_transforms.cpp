@@ -121,23 +121,23 @@ void WinogradTransforms::fetch_next(const Frequencies<const real>& f, std::int64
         std::min(transform_width, columns - column));
 }
 
-void WinogradTransforms::input(const real* x, Range images, std::int64_t first_image,
+void WinogradTransforms::input(const real* x, Range windows, std::int64_t first_image,
                                Range channels, const Frequencies<real>& u) {
   const WinogradMatrices &left = plan_.vertical.matrices, &right = plan_.horizontal.matrices;
   const std::int64_t column = plan_.shape.stride * plan_.shape.channels;
   const std::int64_t row = column * plan_.shape.width;
-  const std::int64_t windows = plan_.tiles * plan_.phases, size = plan_.image_elements();
-  for (std::int64_t i = images.begin * windows; i < images.end * windows; ++i) {
-    const std::int64_t image = i / windows, index = i % windows;
-    const Window here = window(index), next = window((i + 1) % windows);
+  const std::int64_t size = plan_.image_elements();
+  for (std::int64_t i = windows.begin; i < windows.end; ++i) {
+    const std::int64_t image = i / plan_.windows(), index = i % plan_.windows();
+    const Window here = window(index), next = window((i + 1) % plan_.windows());
     const Side from_left{left.b[here.rows.begin], left.size, here.rows.size()};
     const Side from_right{right.b[here.columns.begin], right.size, here.columns.size()};
     const real* source = x + image * size + here.offset + channels.begin;
-    const real* coming = x + (i + 1) / windows * size + next.offset + channels.begin;
+    const real* coming = x + (i + 1) / plan_.windows() * size + next.offset + channels.begin;
     const std::int64_t to_row = (image - first_image) * plan_.tiles + index / plan_.phases;
     const std::int64_t to_column = index % plan_.phases * channels.size();
     pieces(channels.size(), transform_width, [&](std::int64_t c, std::int64_t width) {
-      if (i + 1 < images.end * windows)
+      if (i + 1 < windows.end)
         fetch({coming + c, row, column}, next.rows.size(), next.columns.size(), width);
       first(from_left, here.columns.size(), {source + c, row, column}, width);
       second(from_right, left.size, u, to_row, to_column + c, width);
@@ -179,21 +179,22 @@ void WinogradTransforms::grad_input(const Frequencies<const real>& u, Range imag
   }
 }
 
-void WinogradTransforms::output(const Frequencies<const real>& m, std::int64_t image, Range filters,
+void WinogradTransforms::output(const Frequencies<const real>& m, Range tiles, Range filters,
                                 real scale, const real* bias, Activation activation, real* y) {
   const ConvolutionShape& shape = plan_.shape;
   const WinogradAxis &v = plan_.vertical, &h = plan_.horizontal;
   const std::int64_t pixel = shape.filters, line = shape.out_width * pixel;
   const Scaled scaled(h.matrices.a, scale);
-  for (std::int64_t t = 0; t < plan_.tiles; ++t) {
+  for (std::int64_t i = tiles.begin; i < tiles.end; ++i) {
+    const std::int64_t image = i / plan_.tiles, t = i % plan_.tiles;
     const std::int64_t y_tile = t / h.tiles, x_tile = t % h.tiles;
     const Side from_left{v.matrices.a[0], v.outputs(y_tile), v.matrices.size};
     const Side from_right{scaled.values[0], h.outputs(x_tile), h.matrices.size};
     real* corner = y + image * shape.out_height * line + y_tile * v.matrices.outputs * line +
                    x_tile * h.matrices.outputs * pixel + filters.begin;
     pieces(filters.size(), transform_width, [&](std::int64_t n, std::int64_t width) {
-      fetch_next(m, image * plan_.tiles + t, n + width, filters.size(), t + 1 < plan_.tiles);
-      first(from_left, h.matrices.size, grid(m, image * plan_.tiles + t, n), width);
+      fetch_next(m, i, n + width, filters.size(), i + 1 < tiles.end);
+      first(from_left, h.matrices.size, grid(m, i, n), width);
       second(from_right, from_left.outs, {corner + n, line, pixel}, 0, width, width,
              {false, bias ? bias + filters.begin + n : nullptr, activation});
     });

@@ -20,17 +20,18 @@ public:
       : plan_(plan), kernels_(kernels), middle_(scratch),
         taps_(scratch + plan.frequencies * transform_width) {}
 
-  /// B^T x B of images in all phases, to the rows from 0 on if `first` were the first of them.
-  void input(const real* x, Range images, std::int64_t first, Range channels,
+  /// B^T x B of windows: window i is number i % windows() of image i / windows(). To the rows from
+  /// 0 on if `first` were the first image of them.
+  void input(const real* x, Range windows, std::int64_t first, Range channels,
              const Frequencies<real>& u);
   /// x (+)= scale B u B^T, its transpose, for some phases, which are all that u has. Where they are
   /// not all of them accumulate must be true, unless the phases see every pixel once.
   void grad_input(const Frequencies<const real>& u, Range images, std::int64_t first, Range phases,
                   Range channels, real scale, bool accumulate, real* x);
 
-  /// activation(scale A^T m A + bias) for some filters, which are all that m has, of an image, from
-  /// the rows image * tiles on.
-  void output(const Frequencies<const real>& m, std::int64_t image, Range filters, real scale,
+  /// activation(scale A^T m A + bias) for tiles, the rows of m, and some filters, which are all
+  /// that m has: tile i is number i % tiles of image i / tiles.
+  void output(const Frequencies<const real>& m, Range tiles, Range filters, real scale,
               const real* bias, Activation activation, real* y);
   /// A y A^T, its transpose, for all filters.
   void grad_output(const real* y, std::int64_t image, const Frequencies<real>& m);
