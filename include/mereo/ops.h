@@ -5,6 +5,7 @@
 
 #include <mereo/tape.h>
 
+#include <memory>
 #include <span>
 
 namespace mereo {
@@ -47,10 +48,25 @@ struct ConvolutionOptions {
   std::int64_t tile = 3;
 };
 
+/// What transform_weights() makes.
+class WinogradWeights;
+
 /// activity(scale * conv(x, w) + bias): x (B, H, W, C), w (KH, KW, C, N), bias (N) or empty
 /// -> (B, OH, OW, N). Cross-correlation, as every network library means it.
+/// `transformed`, where not null, is what transform_weights() made of w, and decides the method. It
+/// is for inference: throws Error when w needs a gradient, and when it was made for another
+/// convolution or instruction set.
 Variable convolution(Tape& tape, Variable x, Variable w, Variable bias,
-                     const ConvolutionOptions& options);
+                     const ConvolutionOptions& options,
+                     const WinogradWeights* transformed = nullptr);
+
+/// Weights w (KH, KW, C, N) through Winograd's transform, once for many passes over images of the
+/// size of x (B, H, W, C), with the tile, up to options.tile, that is expected to be fastest for B
+/// of them. They fit any other B. Null where the direct method is asked for, or is expected to be
+/// faster still. For a 9x9 kernel with stride 2 they are 1.8 times the size of w with two outputs
+/// of a tile, 2.4 times with 3, 4.9 times with 6.
+std::shared_ptr<const WinogradWeights> transform_weights(const Shape& x, const Tensor& w,
+                                                         const ConvolutionOptions& options);
 
 /// factor * sum (x - target)^2, a scalar; x and target have as many elements. The target's memory
 /// must outlive the pass.

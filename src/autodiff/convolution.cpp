@@ -6,7 +6,7 @@
 #include "autodiff/affine.h"
 #include "autodiff/op_list.h"
 #include "core/range.h"
-#include "kernels/winograd.h"
+#include "kernels/winograd_weights.h"
 
 namespace mereo {
 
@@ -54,8 +54,12 @@ Extent extent(std::int64_t size, std::int64_t kernel, std::int64_t stride, Paddi
   return {out, std::max<std::int64_t>(0, (out - 1) * stride + kernel - size) / 2};
 }
 
+std::string text(const Shape& x, const Shape& w) {
+  return "image " + x.text() + ", kernel " + w.text();
+}
+
 ConvolutionShape check(const Shape& x, const Shape& w, const ConvolutionOptions& options) {
-  const auto values = [&] { return "image " + x.text() + ", kernel " + w.text(); };
+  const auto values = [&] { return text(x, w); };
   if (x.rank() != 4 || w.rank() != 4 || x[3] != w[2])
     throw Error("convolution", "image and kernel do not fit", values(),
                 "image (B, H, W, C) takes kernel (KH, KW, C, N)");
@@ -84,16 +88,28 @@ ConvolutionShape check(const Shape& x, const Shape& w, const ConvolutionOptions&
           .out_width = columns.out};
 }
 
-bool use_winograd(const ConvolutionShape& shape, ConvolutionMethod method,
-                  const WinogradTiling& tiling) {
-  if (method != ConvolutionMethod::winograd)
-    return method == ConvolutionMethod::automatic && winograd_suits(shape, tiling);
-  if (!winograd_possible(shape))
+/// Whether the transforms may be used; throws where they must be and cannot.
+bool allows_winograd(const ConvolutionShape& shape, ConvolutionMethod method) {
+  if (method == ConvolutionMethod::direct)
+    return false;
+  const bool possible = winograd_possible(shape);
+  if (method == ConvolutionMethod::winograd && !possible)
     throw Error("convolution", "the kernel is too large for Winograd's transforms",
                 std::to_string(shape.kernel_height) + " x " + std::to_string(shape.kernel_width) +
                     " taps, stride " + std::to_string(shape.stride),
                 "use the direct method");
-  return true;
+  return possible;
+}
+
+void check(const WinogradWeights& transformed, const ConvolutionShape& shape, Variable x,
+           Variable w) {
+  if (w.needs_gradient())
+    throw Error("convolution", "transformed weights are for inference",
+                "kernel " + w.shape().text(), "pass the weights alone where they need a gradient");
+  if (!transformed.fit(shape))
+    throw Error("convolution",
+                "the transformed weights are those of another convolution or instruction set",
+                text(x.shape(), w.shape()), "transform them again");
 }
 
 } // namespace
@@ -101,18 +117,27 @@ bool use_winograd(const ConvolutionShape& shape, ConvolutionMethod method,
 const Op ops::convolution = {"convolution", convolution_vjp};
 
 Variable convolution(Tape& tape, Variable x, Variable w, Variable bias,
-                     const ConvolutionOptions& options) {
+                     const ConvolutionOptions& options, const WinogradWeights* transformed) {
   const ConvolutionShape shape = check(x.shape(), w.shape(), options);
   if (!bias.empty() && !(bias.shape() == Shape{shape.filters}))
     throw Error("convolution", "the bias does not fit the kernel",
                 "bias " + bias.shape().text() + ", kernel " + w.shape().text());
+  if (transformed)
+    check(*transformed, shape, x, w);
   const Variable y =
       tape.output({shape.batch, shape.out_height, shape.out_width, shape.filters}, {x, w, bias});
   const real* b = bias.empty() ? nullptr : bias.data();
   const Activation activation = kernel_activation(options.activity);
-  const WinogradTiling tiling{.outputs = options.tile};
-  const bool winograd = use_winograd(shape, options.method, tiling);
-  if (winograd)
+  const WinogradTiling tiling =
+      transformed ? transformed->tiling() : WinogradTiling{.outputs = options.tile};
+  const bool winograd =
+      transformed ||
+      (allows_winograd(shape, options.method) &&
+       (options.method == ConvolutionMethod::winograd || winograd_suits(shape, tiling)));
+  if (transformed)
+    winograd_forward(shape, *transformed, x.data(), options.scale, b, activation, y.data(),
+                     tape.arena());
+  else if (winograd)
     winograd_forward(shape, tiling, x.data(), w.data(), options.scale, b, activation, y.data(),
                      tape.arena());
   else
@@ -121,6 +146,17 @@ Variable convolution(Tape& tape, Variable x, Variable w, Variable bias,
   tape.record(ops::convolution, y,
               Saved{x, w, bias, y, shape, options.activity, options.scale, winograd, tiling});
   return y;
+}
+
+std::shared_ptr<const WinogradWeights> transform_weights(const Shape& x, const Tensor& w,
+                                                         const ConvolutionOptions& options) {
+  const ConvolutionShape shape = check(x, w.shape(), options);
+  if (!allows_winograd(shape, options.method))
+    return nullptr;
+  const WinogradTiling tiling = winograd_transformed_tiling(shape, {.outputs = options.tile});
+  if (options.method == ConvolutionMethod::automatic && !winograd_transformed_suits(shape, tiling))
+    return nullptr;
+  return std::make_shared<WinogradWeights>(shape, tiling, w.data());
 }
 
 } // namespace mereo
