@@ -105,6 +105,30 @@ TEST_CASE("a steady evaluation allocates nothing" * doctest::skip(!allocations::
   CHECK(allocations::made() == count);
 }
 
+TEST_CASE("a steady evaluation of a frozen model allocates nothing" *
+          doctest::skip(!allocations::counted)) {
+  CapsNetConfig config = small();
+  config.convolution = ConvolutionMethod::winograd;
+  CapsNet network(config, 1);
+  const std::int64_t held = allocations::held();
+  network.freeze(4);
+  CHECK(allocations::held() > held);
+  const Tensor images({4, 12, 12, 1});
+  Tape tape;
+  std::int64_t count = 0;
+  std::size_t capacity = 0;
+  for (int pass = 0; pass < 5; ++pass) {
+    if (pass == 3) {
+      count = allocations::made();
+      capacity = tape.arena().capacity();
+    }
+    tape.reset();
+    network.forward(tape, images, {}, Mode::evaluation);
+  }
+  CHECK(allocations::made() == count);
+  CHECK(tape.arena().capacity() == capacity);
+}
+
 TEST_CASE("a convolution allocates nothing, whatever its method" *
           doctest::skip(!allocations::counted)) {
   const Tensor images({4, 14, 14, 3}), weights({5, 5, 3, 24});

@@ -114,6 +114,34 @@ TEST_CASE("memory runs out in a step: the same objects take it once there is som
   }
 }
 
+TEST_CASE("memory runs out while a model is frozen: it is as good as thawed" *
+          doctest::skip(!allocations::counted)) {
+  CapsNetConfig config = tiny_config();
+  config.convolution = ConvolutionMethod::winograd;
+  CapsNet model(config, 3);
+  const Pictures pictures;
+  const auto lengths = [&] {
+    Tape tape;
+    const Variable scores = model.forward(tape, pictures.images, {}, Mode::evaluation).scores;
+    return digest(scores.value().values());
+  };
+  model.freeze(8);
+  const std::uint64_t before = lengths();
+  std::int64_t failures = 0;
+  for (std::int64_t n = 1, failed = 1; failed; ++n) {
+    model.thaw();
+    allocations::fail(n, Failing::one);
+    try {
+      model.freeze(8);
+    } catch (const std::exception&) {
+    }
+    failed = allocations::stop_failing();
+    failures += failed;
+    CHECK(lengths() == before);
+  }
+  CHECK(failures >= 4); // of two layers
+}
+
 TEST_CASE("memory runs out while a checkpoint is written, read and restored" *
           doctest::skip(!allocations::counted)) {
   const Scratch scratch;

@@ -62,6 +62,10 @@ public:
   /// x (B, H, W, C) -> (B, OH * OW * types, pose), rows slowest, types fastest.
   Variable forward(Tape& tape, const Parameters& parameters, Variable x, Mode mode) const;
 
+  /// As those of ConvolutionLayer.
+  void freeze(const Parameters& parameters, const Shape& x) { convolution_.freeze(parameters, x); }
+  void thaw() { convolution_.thaw(); }
+
 private:
   ConvolutionLayer convolution_;
   std::string name_;

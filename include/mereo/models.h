@@ -41,6 +41,14 @@ public:
   /// gradients. Throws Error when the images are not of input()'s shape.
   virtual Outputs forward(Tape& tape, const Tensor& images, std::span<const std::int32_t> labels,
                           Mode mode) = 0;
+
+  /// Says that the parameters will not change until thaw(): inference, with batches of about so
+  /// many images, may keep what it computes from them alone (tens of megabytes for CapsNet). Its
+  /// results differ from those of a model that is not frozen by rounding. Any batch will do then;
+  /// training and restoring a checkpoint thaw by themselves. Throws Error unless batch is positive;
+  /// a forward throws Error when the instruction set was changed meanwhile.
+  virtual void freeze(std::int64_t /*batch*/) {}
+  virtual void thaw() {}
 };
 
 /// Sabour, Frosst, Hinton 2017, "Dynamic routing between capsules". The defaults are the paper's
@@ -85,6 +93,8 @@ public:
   Parameters& parameters() override { return parameters_; }
   Outputs forward(Tape& tape, const Tensor& images, std::span<const std::int32_t> labels,
                   Mode mode) override;
+  void freeze(std::int64_t batch) override;
+  void thaw() override;
 
   /// Primary capsules (B, I, pose) of images; I = primary_capsules().
   std::int64_t primary_capsules() const { return primary_count_; }

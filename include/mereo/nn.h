@@ -81,10 +81,16 @@ public:
   /// x (B, H, W, C) -> (B, OH, OW, N).
   Variable forward(Tape& tape, const Parameters& parameters, Variable x, Mode mode) const;
 
+  /// The weight will not change until thaw(): evaluating may use what transform_weights() makes of
+  /// it for images x (B, H, W, C). Any batch will do then, but no other size of images.
+  void freeze(const Parameters& parameters, const Shape& x);
+  void thaw() { transformed_.reset(); }
+
 private:
   std::string name_;
   Options options_;
   int weight_, bias_;
+  std::shared_ptr<const WinogradWeights> transformed_;
 };
 
 /// A fully connected layer with its weights.

@@ -18,9 +18,12 @@ std::int64_t output_size(std::int64_t size, std::int64_t kernel, std::int64_t st
 
 constexpr std::int64_t primary_stride = 2;
 
+std::int64_t conv_grid(std::int64_t size, const CapsNetConfig& config) {
+  return output_size(size, config.kernel, 1, config.padding);
+}
+
 std::int64_t primary_grid(std::int64_t size, const CapsNetConfig& config) {
-  const std::int64_t conv = output_size(size, config.kernel, 1, config.padding);
-  return output_size(conv, config.kernel, primary_stride, config.padding);
+  return output_size(conv_grid(size, config), config.kernel, primary_stride, config.padding);
 }
 
 void check(const CapsNetConfig& c) {
@@ -162,8 +165,25 @@ Variable CapsNet::primary(Tape& tape, const Tensor& images, Mode mode) {
   return primary_->forward(tape, parameters_, features, mode);
 }
 
+void CapsNet::freeze(std::int64_t batch) {
+  if (batch < 1)
+    throw Error("CapsNet::freeze", "the batch is not positive", std::to_string(batch));
+  const InputShape& in = config_.input;
+  thaw();
+  conv_->freeze(parameters_, {batch, in.height, in.width, in.channels});
+  primary_->freeze(parameters_, {batch, conv_grid(in.height, config_), conv_grid(in.width, config_),
+                                 config_.conv_filters});
+}
+
+void CapsNet::thaw() {
+  conv_->thaw();
+  primary_->thaw();
+}
+
 Outputs CapsNet::forward(Tape& tape, const Tensor& images, std::span<const std::int32_t> labels,
                          Mode mode) {
+  if (mode == Mode::training)
+    thaw(); // the weights are about to change
   Outputs out;
   out.capsules = classes_->forward(tape, parameters_, primary(tape, images, mode), mode);
   const LayerScope scope(tape, "loss");

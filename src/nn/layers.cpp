@@ -14,7 +14,12 @@ Variable ConvolutionLayer::forward(Tape& tape, const Parameters& parameters, Var
                                    Mode mode) const {
   const LayerScope scope(tape, name_.c_str());
   return convolution(tape, x, parameters.on(tape, weight_, mode), parameters.on(tape, bias_, mode),
-                     options_.convolution);
+                     options_.convolution, mode == Mode::evaluation ? transformed_.get() : nullptr);
+}
+
+void ConvolutionLayer::freeze(const Parameters& parameters, const Shape& x) {
+  thaw(); // never two at once
+  transformed_ = transform_weights(x, parameters.value(weight_), options_.convolution);
 }
 
 DenseLayer::DenseLayer(Parameters& parameters, std::string name, std::int64_t inputs,

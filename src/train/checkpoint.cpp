@@ -228,6 +228,7 @@ void restore(const CheckpointFile& file, Model& model, Optimizer* optimizer) {
   }
 
   // Nothing can fail from here on.
+  model.thaw();
   for (const auto& [from, to] : copies)
     std::copy_n(from, to.size(), to.data());
   if (optimizer)

@@ -49,7 +49,7 @@ struct CheckpointFile {
 CheckpointFile read_checkpoint(const std::string& path);
 
 /// Copies parameters, and with an optimiser its state, out of a checkpoint: all or, throwing Error,
-/// nothing.
+/// nothing. Thaws the model.
 void restore(const CheckpointFile& file, Model& model, Optimizer* optimizer);
 
 } // namespace mereo
