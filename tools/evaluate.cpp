@@ -96,6 +96,7 @@ int run(int argc, char** argv) {
   if (!loaded.info.class_names.empty() && data.class_names != loaded.info.class_names)
     std::fprintf(stderr, "note: the classes of %s are not those of %s, which it was trained on\n",
                  data.name.c_str(), loaded.info.data.c_str());
+  loaded.model->freeze(std::min(batch, data.count));
   const Evaluation result = evaluate(*loaded.model, data, {.batch = batch});
   json ? print_json(result, data, path) : print_tables(result, data);
   return 0;
