@@ -2,6 +2,7 @@
 #include "products.h"
 
 #include "kernels/gemm.h"
+#include "kernels/winograd_weights.h"
 
 namespace bench {
 
@@ -116,10 +117,28 @@ Case convolution_case(const std::string& family, const ConvolutionShape& shape, 
           [=] { return Convolution(shape, pass, tile); }};
 }
 
+/// The forward pass with weights transformed before.
+Case transformed_case(const ConvolutionShape& shape, std::int64_t tile) {
+  const auto prepare = [=] {
+    const Convolution pass(shape, Pass::forward, tile);
+    const auto weights =
+        std::make_shared<WinogradWeights>(shape, WinogradTiling{.outputs = tile}, pass.w.data());
+    return [=] {
+      winograd_forward(shape, *weights, pass.x.data(), 1, nullptr, Activation::none, pass.y.data(),
+                       *pass.arena);
+    };
+  };
+  return {"primary-transformed" + std::to_string(tile) + "/forward" + batch_name(shape.batch),
+          {.operations = winograd_operations(shape, tile), .direct = direct_operations(shape)},
+          prepare};
+}
+
 void add_convolutions(std::vector<Case>& all, std::int64_t batch) {
   const ConvolutionShape first = conv1_shape(batch), primary = primary_shape(batch);
   all.push_back(convolution_case("conv1", first, Pass::forward, directly));
   all.push_back(convolution_case("conv1", first, Pass::grad_weight, directly));
+  for (std::int64_t tile : {1, 2, 3, 6})
+    all.push_back(transformed_case(primary, tile));
   for (Pass pass : {Pass::forward, Pass::grad_input, Pass::grad_weight}) {
     all.push_back(convolution_case("primary-direct", primary, pass, directly));
     for (std::int64_t tile : {3, 6}) {

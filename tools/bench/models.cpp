@@ -41,7 +41,7 @@ std::function<void()> training(const CapsNetConfig& config, std::int64_t batch) 
   };
 }
 
-/// The class capsules and their lengths, without a decoder.
+/// The class capsules and their lengths, without a decoder; frozen.
 std::function<void()> inference(CapsNetConfig config, std::int64_t batch) {
   struct State {
     CapsNet model;
@@ -51,6 +51,7 @@ std::function<void()> inference(CapsNetConfig config, std::int64_t batch) {
   };
   config.decoder = false;
   const auto state = std::make_shared<State>(config);
+  state->model.freeze(batch);
   return [state, pictures = Pictures(batch)] {
     state->tape.reset();
     predictions(state->model.forward(state->tape, pictures.images, {}, Mode::evaluation).scores,

@@ -18,6 +18,16 @@ double convolution_operations(const CapsNetConfig& config, const ConvolutionShap
                                       : direct_operations(shape);
 }
 
+/// Of the forward pass of a frozen network.
+double frozen_operations(const CapsNetConfig& config, const ConvolutionShape& shape) {
+  const WinogradTiling tiling =
+      winograd_transformed_tiling(shape, {.outputs = config.convolution_tile});
+  const bool winograd = config.convolution == ConvolutionMethod::winograd ||
+                        (config.convolution == ConvolutionMethod::automatic &&
+                         winograd_transformed_suits(shape, tiling));
+  return winograd ? winograd_operations(shape, tiling.outputs) : direct_operations(shape);
+}
+
 } // namespace
 
 double direct_operations(const ConvolutionShape& s) {
@@ -99,8 +109,7 @@ Work training_work(const CapsNetConfig& config, std::int64_t batch) {
 Work inference_work(const CapsNetConfig& config, std::int64_t batch) {
   const ConvolutionShape first = conv1_shape(batch), primary = primary_shape(batch);
   const int iterations = config.routing.iterations;
-  return {.operations = convolution_operations(config, first) +
-                        convolution_operations(config, primary) +
+  return {.operations = frozen_operations(config, first) + frozen_operations(config, primary) +
                         routing_forward_operations(routing_shape, batch, iterations),
           .direct = direct_operations(first) + direct_operations(primary) +
                     stored_votes_operations(routing_shape, batch, iterations),

@@ -50,7 +50,7 @@ inline constexpr std::int64_t parameter_count = 8215568;
 double decoder_operations(std::int64_t batch);
 /// Whether this convolution runs through Winograd's transforms in a network of that configuration.
 bool uses_winograd(const mereo::CapsNetConfig& config, const ConvolutionShape& shape);
-/// Inference is without a decoder.
+/// Inference is frozen (see Model::freeze) and without a decoder.
 Work training_work(const mereo::CapsNetConfig& config, std::int64_t batch);
 Work inference_work(const mereo::CapsNetConfig& config, std::int64_t batch);
 
