@@ -170,9 +170,14 @@ void CapsNet::freeze(std::int64_t batch) {
     throw Error("CapsNet::freeze", "the batch is not positive", std::to_string(batch));
   const InputShape& in = config_.input;
   thaw();
-  conv_->freeze(parameters_, {batch, in.height, in.width, in.channels});
-  primary_->freeze(parameters_, {batch, conv_grid(in.height, config_), conv_grid(in.width, config_),
-                                 config_.conv_filters});
+  try {
+    conv_->freeze(parameters_, {batch, in.height, in.width, in.channels});
+    primary_->freeze(parameters_, {batch, conv_grid(in.height, config_),
+                                   conv_grid(in.width, config_), config_.conv_filters});
+  } catch (...) {
+    thaw(); // both layers or none
+    throw;
+  }
 }
 
 void CapsNet::thaw() {
