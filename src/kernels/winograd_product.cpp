@@ -46,7 +46,7 @@ private:
   void multiply(std::int64_t block, Range depth, std::int64_t panel) {
     const Range rows = rows_.part(block, blocks_);
     const std::int64_t tiles = ceiling(rows.size(), kernels_.tile_rows);
-    if (!product_.next_a)
+    if (!product_.next_a && tiles > 1) // with one, b is a plain stream, which hardware foresees
       announce(block, depth, panel, tiles);
 
     tile_.depth = depth.size();
