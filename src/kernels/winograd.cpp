@@ -77,7 +77,7 @@ public:
   }
 
   /// c (+)= a b for all frequencies, given the product of the first and the distances to the next.
-  void multiply(const WinogradProduct& first, std::int64_t a, std::int64_t b,
+  void multiply(const WinogradProduct& first, PhasesAlong along, std::int64_t a, std::int64_t b,
                 std::int64_t c) const {
     const std::int64_t parts = ceiling(first.rows, product_rows);
     const Chunks chunks{first.rows, ceiling(first.rows, parts)};
@@ -87,7 +87,8 @@ public:
       product.a += frequency * a;
       product.b += frequency * b;
       product.c += frequency * c;
-      mereo::multiply(kernels.gemm, product, chunks.begin(chunk), chunks.end(chunk));
+      multiply_phases(kernels.gemm, plan, frequency, along, product,
+                      {chunks.begin(chunk), chunks.end(chunk)});
     });
   }
 
@@ -155,7 +156,8 @@ void forward(Worker& worker, const real* x, const Frequencies<const real>& v, co
       product.c = m.data + m.layout.at(first * plan.tiles, 0);
       product.c_row = m.layout.stride;
       product.accumulate = block > 0;
-      worker.multiply(product, u.layout.frequency, v.layout.frequency, m.layout.frequency);
+      worker.multiply(product, PhasesAlong::depth, u.layout.frequency, v.layout.frequency,
+                      m.layout.frequency);
     }
   }
   worker.transform_parts({0, shape.batch}, plan.tiles,
@@ -236,7 +238,8 @@ void winograd_grad_input(const ConvolutionShape& shape, const WinogradTiling& ti
       product.b_panel = v.layout.panel;
       product.c = u.data;
       product.c_row = u.layout.stride;
-      worker.multiply(product, m.layout.frequency, v.layout.frequency, u.layout.frequency);
+      worker.multiply(product, PhasesAlong::columns, m.layout.frequency, v.layout.frequency,
+                      u.layout.frequency);
       worker.transform_range({first, first + count}, images_grain,
                              [&](WinogradTransforms& transforms, Range some) {
                                transforms.grad_input(readable(u), some, first, {0, plan.phases},
@@ -282,7 +285,8 @@ void winograd_grad_weight(const ConvolutionShape& shape, const WinogradTiling& t
       product.c = v.data;
       product.c_row = v.layout.stride;
       product.accumulate = first > 0;
-      worker.multiply(product, u.layout.frequency, m.layout.frequency, v.layout.frequency);
+      worker.multiply(product, PhasesAlong::rows, u.layout.frequency, m.layout.frequency,
+                      v.layout.frequency);
     }
     worker.transform_weights(
         channels.size(), weights_grain,

@@ -6,8 +6,10 @@
 // such a convolution with m + r - 1 multiplications instead of m r:
 //   Y = A^T [ sum over phases and channels of (G w G^T) . (B^T x B) ] A.
 // Because the last transform is linear, phases add before it like channels, and for each of the
-// (m + r - 1)^2 frequencies what remains is one matrix product with the inner dimension s^2 C. The
-// gradients are its transposes. The price is rounding: see WinogradTiling.
+// (m + r - 1)^2 frequencies what remains is one matrix product with the inner dimension s^2 C, or
+// less: a phase with r - 1 taps along an axis needs one frequency less along it (a tenth to a sixth
+// of all products for nine taps and stride two). The gradients are its transposes. The price is
+// rounding: see WinogradTiling.
 #pragma once
 
 #include "kernels/convolution.h"

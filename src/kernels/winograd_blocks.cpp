@@ -65,14 +65,20 @@ public:
     });
   }
 
-  /// The product of all frequencies, given the first and the distances to the next.
-  void multiply(WinogradProduct product, Index a, Index b, Index c) const {
-    for (Index f = 0; f < plan.frequencies; ++f) {
-      product.next_a = f + 1 < plan.frequencies ? product.a + a : product.a;
-      mereo::multiply(kernels.gemm, product, 0, product.rows);
-      product.a += a;
-      product.b += b;
-      product.c += c;
+  /// The product of all frequencies of a phase, given the first and the distances to the next.
+  void multiply(WinogradProduct product, Index phase, Index a, Index b, Index c) const {
+    const Index across = plan.horizontal.of(phase % plan.horizontal.phases).size;
+    const Index count = plan.vertical.of(phase / plan.horizontal.phases).size * across;
+    const auto frequency = [&](Index i) {
+      return i / across * plan.horizontal.matrices.size + i % across;
+    };
+    for (Index i = 0; i < count; ++i) {
+      WinogradProduct some = product;
+      some.a += frequency(i) * a;
+      some.b += frequency(i) * b;
+      some.c += frequency(i) * c;
+      some.next_a = product.a + frequency(std::min(i + 1, count - 1)) * a;
+      mereo::multiply(kernels.gemm, some, {0, product.rows});
     }
   }
 
@@ -130,7 +136,7 @@ void winograd_forward_blocks(const WinogradPlan& plan, const real* x, const real
         transforms.weights(w, phase, channels, filters, 0, v);
         product.depth = channels.size();
         product.a = u.data + u.layout.at(0, phase * plan.shape.channels + channels.begin);
-        blocks.multiply(product, u.layout.frequency, v.layout.frequency, m.layout.frequency);
+        blocks.multiply(product, phase, u.layout.frequency, v.layout.frequency, m.layout.frequency);
         product.accumulate = true;
       }
     transforms.output(readable(m), {0, blocks.rows}, filters, scale, bias, activation, y);
@@ -172,7 +178,7 @@ void winograd_grad_input_blocks(const WinogradPlan& plan, const real* grad_y, co
                                       n - filters.begin, 0, v);
       product.depth = filters.size();
       product.a = m.data + m.layout.at(0, filters.begin);
-      blocks.multiply(product, m.layout.frequency, v.layout.frequency, u.layout.frequency);
+      blocks.multiply(product, phase, m.layout.frequency, v.layout.frequency, u.layout.frequency);
       product.accumulate = true;
     }
     transforms.grad_input(readable(u), {0, plan.shape.batch}, 0, {phase, phase + 1}, channels,
@@ -208,7 +214,7 @@ void winograd_grad_weight_blocks(const WinogradPlan& plan, const real* x, const 
     product.b_panel = m.layout.panel;
     product.c = v.data;
     product.c_row = v.layout.stride;
-    blocks.multiply(product, u.layout.frequency, m.layout.frequency, v.layout.frequency);
+    blocks.multiply(product, phase, u.layout.frequency, m.layout.frequency, v.layout.frequency);
     transforms.grad_weights(readable(v), phase, channels, filters, 0, scale, accumulate, grad_w);
   });
 }

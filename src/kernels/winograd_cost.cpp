@@ -26,11 +26,11 @@ struct WinogradCost {
 
   WinogradCost(const ConvolutionShape& shape, const WinogradTiling& tiling) {
     const WinogradPlan plan(shape, tiling);
-    const double inner = double(plan.phases * shape.channels), filters = double(shape.filters);
-    const double rows = double(plan.frequencies) * double(shape.batch * plan.tiles);
-    products = rows * inner * filters;
-    images = image_price * rows * (inner + filters);
-    weights = double(plan.frequencies) * inner * filters;
+    const double tiles = double(shape.batch * plan.tiles), filters = double(shape.filters);
+    const double inner = double(plan.phase_frequencies) * double(shape.channels);
+    products = tiles * inner * filters;
+    images = image_price * tiles * (inner + double(plan.frequencies) * filters);
+    weights = inner * filters;
   }
   /// Its transforms included, on the average of the three.
   double any_pass() const { return products + images + weight_price * weights; }

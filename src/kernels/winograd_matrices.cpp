@@ -60,22 +60,23 @@ double largest(const double* values) {
 
 } // namespace
 
-WinogradMatrices::WinogradMatrices(std::int64_t outputs, std::int64_t taps)
+WinogradMatrices::WinogradMatrices(std::int64_t outputs, std::int64_t taps, std::int64_t left_out)
     : outputs(outputs), taps(taps), size(outputs + taps - 1), a{}, g{}, bt{}, at{}, gt{}, b{} {
   const std::int64_t finite = size - 1;
-  const double* point = points[size];
+  const double* point = points[size + left_out];
   for (std::int64_t i = 0; i < size; ++i) {
     double row_a[winograd_limit] = {}, row_g[winograd_limit] = {}, row_b[winograd_limit];
     double share = 1; // 1 / prod (p_i - p_l), the denominator of Lagrange's polynomial
-    if (i < finite) {
-      powers(point[i], outputs, row_a);
-      powers(point[i], taps, row_g);
-      for (std::int64_t l = 0; l < finite; ++l)
-        share /= l == i ? 1 : point[i] - point[l];
-    } else { // infinity: the highest coefficient
+    const std::int64_t own = i - 1;
+    if (own < 0) { // infinity comes first: the highest coefficient
       row_a[outputs - 1] = row_g[taps - 1] = 1;
+    } else {
+      powers(point[own], outputs, row_a);
+      powers(point[own], taps, row_g);
+      for (std::int64_t l = 0; l < finite; ++l)
+        share /= l == own ? 1 : point[own] - point[l];
     }
-    product_of_roots(point, finite, i, row_b);
+    product_of_roots(point, finite, own, row_b);
     // A power of two moves between the rows of G and B^T until their largest elements match: no
     // rounding changes, but transformed images and weights stay of a size.
     const double ratio = largest(row_b) / (std::abs(share) * largest(row_g));

@@ -45,14 +45,15 @@ WinogradAxis::WinogradAxis(std::int64_t size, std::int64_t out, std::int64_t ker
                            std::int64_t stride, std::int64_t pad, std::int64_t outputs)
     : size(size), out(out), kernel(kernel), stride(stride), pad(pad),
       phases(std::min(stride, kernel)), tiles(0),
-      matrices(tile_outputs(out, ceiling(kernel, stride), outputs), ceiling(kernel, stride)) {
+      matrices(tile_outputs(out, ceiling(kernel, stride), outputs), ceiling(kernel, stride)),
+      shorter(matrices.outputs, std::max<std::int64_t>(1, matrices.taps - 1), matrices.taps > 1) {
   tiles = ceiling(out, matrices.outputs);
 }
 
 Range WinogradAxis::inputs(std::int64_t tile, std::int64_t phase) const {
-  const std::int64_t start = origin(tile, phase);
-  const std::int64_t begin = std::min(matrices.size, first_at_least(-start, stride));
-  const std::int64_t end = std::min(matrices.size, first_at_least(size - start, stride));
+  const std::int64_t start = origin(tile, phase), all = of(phase).size;
+  const std::int64_t begin = std::min(all, first_at_least(-start, stride));
+  const std::int64_t end = std::min(all, first_at_least(size - start, stride));
   return begin < end ? Range{begin, end} : Range{0, 0};
 }
 
@@ -88,7 +89,8 @@ WinogradPlan::WinogradPlan(const ConvolutionShape& shape, const WinogradTiling& 
       horizontal(shape.width, shape.out_width, shape.kernel_width, shape.stride, shape.pad_left,
                  tiling.outputs),
       frequencies(vertical.matrices.size * horizontal.matrices.size),
-      phases(vertical.phases * horizontal.phases), tiles(vertical.tiles * horizontal.tiles) {
+      phases(vertical.phases * horizontal.phases), tiles(vertical.tiles * horizontal.tiles),
+      phase_frequencies(vertical.phase_frequencies() * horizontal.phase_frequencies()) {
   const std::int64_t channel_bytes = frequencies * phases * std::int64_t(sizeof(float));
   const std::int64_t most_images = tiling.block_tiles / tiles;
   if (weights_transformed) {
@@ -104,6 +106,12 @@ WinogradPlan::WinogradPlan(const ConvolutionShape& shape, const WinogradTiling& 
   const std::int64_t rows = image_block * tiles + shape.filters;
   channel_block =
       even_block(shape.channels, tiling.block_bytes / (channel_bytes * rows), channel_unit);
+}
+
+WinogradPlan::Runs WinogradPlan::phases_with(std::int64_t frequency) const {
+  const std::int64_t rows = vertical.phases_with(frequency / horizontal.matrices.size);
+  const std::int64_t columns = horizontal.phases_with(frequency % horizontal.matrices.size);
+  return columns == horizontal.phases ? Runs{1, rows * columns} : Runs{rows, columns};
 }
 
 std::int64_t WinogradPlan::transform_scratch() const {

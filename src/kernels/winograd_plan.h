@@ -13,19 +13,38 @@ namespace mereo {
 struct WinogradAxis {
   std::int64_t size, out, kernel, stride, pad;
   std::int64_t phases, tiles;
-  WinogradMatrices matrices;
+  WinogradMatrices matrices, shorter; // for the most taps that a phase has, and for one less
 
   WinogradAxis(std::int64_t size, std::int64_t out, std::int64_t kernel, std::int64_t stride,
                std::int64_t pad, std::int64_t outputs);
 
-  /// Taps of a phase: phase + stride * tap < kernel.
+  /// Taps of a phase: phase + stride * tap < kernel. Either as many as the first has or, from some
+  /// phase on, one less.
   std::int64_t taps(std::int64_t phase) const { return ceiling(kernel - phase, stride); }
+  /// The transforms of a phase. Its frequencies are the first of all.
+  const WinogradMatrices& of(std::int64_t phase) const {
+    return taps(phase) == matrices.taps ? matrices : shorter;
+  }
+  /// How many phases, the first ones, have this frequency.
+  std::int64_t phases_with(std::int64_t frequency) const {
+    std::int64_t count = 0;
+    while (count < phases && frequency < of(count).size)
+      ++count;
+    return count;
+  }
   /// The pixel that is input 0 of a tile in a phase, which may lie outside of the image.
   std::int64_t origin(std::int64_t tile, std::int64_t phase) const {
     return stride * tile * matrices.outputs + phase - pad;
   }
   /// The inputs of it that lie within the image: pixel origin + stride * input.
   Range inputs(std::int64_t tile, std::int64_t phase) const;
+  /// The frequencies of all phases.
+  std::int64_t phase_frequencies() const {
+    std::int64_t sum = 0;
+    for (std::int64_t phase = 0; phase < phases; ++phase)
+      sum += of(phase).size;
+    return sum;
+  }
   /// Whether the phases of its only tile see every pixel, each then once.
   bool one_tile_sees_all() const;
   /// How many of its outputs exist.
@@ -59,6 +78,7 @@ struct WinogradPlan {
   ConvolutionShape shape;
   WinogradAxis vertical, horizontal;
   std::int64_t frequencies, phases, tiles; // of both axes together; tiles of an image
+  std::int64_t phase_frequencies;          // the sum of the phases' frequencies
   std::int64_t channel_block;              // channels at a time
   std::int64_t image_block;                // images at a time
 
@@ -71,6 +91,12 @@ struct WinogradPlan {
   bool every_pixel_once() const {
     return vertical.one_tile_sees_all() && horizontal.one_tile_sees_all();
   }
+  /// Runs of phases that have a frequency: number `index` of them begins with phase index *
+  /// horizontal.phases.
+  struct Runs {
+    std::int64_t count, length;
+  };
+  Runs phases_with(std::int64_t frequency) const;
   /// What the transform of an image sees: each of its tiles in every phase.
   std::int64_t windows() const { return tiles * phases; }
   /// Elements of an image x.

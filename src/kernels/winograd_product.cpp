@@ -104,9 +104,41 @@ private:
 
 } // namespace
 
-void multiply(const GemmKernels& kernels, const WinogradProduct& product, std::int64_t begin,
-              std::int64_t end) {
-  Walk(kernels, product, {begin, end}).run();
+void multiply(const GemmKernels& kernels, const WinogradProduct& product, Range rows) {
+  if (rows.size() > 0)
+    Walk(kernels, product, rows).run();
+}
+
+void multiply_phases(const GemmKernels& kernels, const WinogradPlan& plan, std::int64_t frequency,
+                     PhasesAlong along, const WinogradProduct& all, Range rows) {
+  const std::int64_t width = kernels.tile_columns;
+  const WinogradPlan::Runs runs = plan.phases_with(frequency);
+  for (std::int64_t i = 0; i < runs.count; ++i) {
+    // In phases; and, of a dimension of so many elements, in elements.
+    const std::int64_t first = i * plan.horizontal.phases, end = first + runs.length;
+    const auto range = [&](std::int64_t size) {
+      return Range{first * (size / plan.phases), end * (size / plan.phases)};
+    };
+    WinogradProduct product = all;
+    Range some = rows;
+    if (along == PhasesAlong::rows) {
+      const Range mine = range(all.rows);
+      some = {std::max(rows.begin, mine.begin), std::min(rows.end, mine.end)};
+    } else if (along == PhasesAlong::columns) {
+      const Range mine = range(all.columns);
+      const std::int64_t panel = mine.begin / width; // which may begin with another phase
+      product.columns = mine.end - panel * width;
+      product.b += panel * all.b_panel;
+      product.c += panel * width;
+    } else {
+      const Range mine = range(all.depth);
+      product.depth = mine.size();
+      product.a += mine.begin * all.a_depth;
+      product.b += mine.begin * width;
+      product.accumulate = all.accumulate || i > 0;
+    }
+    multiply(kernels, product, some);
+  }
 }
 
 } // namespace mereo

@@ -1,7 +1,7 @@
 // The matrix product of one frequency.
 #pragma once
 
-#include "kernels/table.h"
+#include "kernels/winograd_plan.h"
 
 namespace mereo {
 
@@ -22,8 +22,15 @@ struct WinogradProduct {
   const real* next_a = nullptr;
 };
 
-/// Rows [begin, end) of it, on the calling thread.
-void multiply(const GemmKernels& kernels, const WinogradProduct& product, std::int64_t begin,
-              std::int64_t end);
+/// Some rows of it, on the calling thread.
+void multiply(const GemmKernels& kernels, const WinogradProduct& product, Range rows);
+
+/// Along which dimension of it the channels of all phases lie.
+enum class PhasesAlong { rows, columns, depth };
+
+/// The same without the phases that do not have this frequency: what belongs to them is not read to
+/// any effect, and undefined where it is written.
+void multiply_phases(const GemmKernels& kernels, const WinogradPlan& plan, std::int64_t frequency,
+                     PhasesAlong along, const WinogradProduct& product, Range rows);
 
 } // namespace mereo

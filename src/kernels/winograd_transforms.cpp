@@ -86,6 +86,14 @@ WinogradTransforms::Grid<T> WinogradTransforms::grid(const Frequencies<T>& f, st
           f.layout.frequency};
 }
 
+WinogradTransforms::Phase WinogradTransforms::phase(std::int64_t index) const {
+  return {index / plan_.horizontal.phases, index % plan_.horizontal.phases};
+}
+
+WinogradTransforms::Matrices WinogradTransforms::matrices(std::int64_t index) const {
+  return {plan_.vertical.of(phase(index).vertical), plan_.horizontal.of(phase(index).horizontal)};
+}
+
 // ---- images -------------------------------------------------------------------------------------
 
 WinogradTransforms::Window WinogradTransforms::window(std::int64_t index) const {
@@ -109,27 +117,28 @@ void WinogradTransforms::fetch(Grid<const real> grid, std::int64_t rows, std::in
 }
 
 void WinogradTransforms::fetch_next(const Frequencies<const real>& f, std::int64_t row,
-                                    std::int64_t column, std::int64_t columns,
-                                    bool more_rows) const {
+                                    std::int64_t column, std::int64_t columns, bool more_rows,
+                                    const Matrices& matrices) const {
   if (!f.layout.large || (column == columns && !more_rows))
     return;
   if (column == columns) {
     ++row;
     column = 0;
   }
-  fetch(grid(f, row, column), plan_.vertical.matrices.size, plan_.horizontal.matrices.size,
+  fetch(grid(f, row, column), matrices.left.size, matrices.right.size,
         std::min(transform_width, columns - column));
 }
 
 void WinogradTransforms::input(const real* x, Range windows, std::int64_t first_image,
                                Range channels, const Frequencies<real>& u) {
-  const WinogradMatrices &left = plan_.vertical.matrices, &right = plan_.horizontal.matrices;
   const std::int64_t column = plan_.shape.stride * plan_.shape.channels;
   const std::int64_t row = column * plan_.shape.width;
   const std::int64_t size = plan_.image_elements();
   for (std::int64_t i = windows.begin; i < windows.end; ++i) {
     const std::int64_t image = i / plan_.windows(), index = i % plan_.windows();
     const Window here = window(index), next = window((i + 1) % plan_.windows());
+    const Matrices both = matrices(index % plan_.phases);
+    const WinogradMatrices &left = both.left, &right = both.right;
     const Side from_left{left.b[here.rows.begin], left.size, here.rows.size()};
     const Side from_right{right.b[here.columns.begin], right.size, here.columns.size()};
     const real* source = x + image * size + here.offset + channels.begin;
@@ -148,11 +157,9 @@ void WinogradTransforms::input(const real* x, Range windows, std::int64_t first_
 void WinogradTransforms::grad_input(const Frequencies<const real>& u, Range images,
                                     std::int64_t first_image, Range phases, Range channels,
                                     real scale, bool accumulate, real* x) {
-  const WinogradMatrices &left = plan_.vertical.matrices, &right = plan_.horizontal.matrices;
   const std::int64_t column = plan_.shape.stride * plan_.shape.channels;
   const std::int64_t row = column * plan_.shape.width;
   const std::int64_t windows = plan_.tiles * phases.size(), size = plan_.image_elements();
-  const Scaled scaled(right.bt, scale);
   // Otherwise tiles overlap, or leave pixels out.
   const bool once = plan_.every_pixel_once();
   for (std::int64_t i = images.begin * windows; i < images.end * windows; ++i) {
@@ -160,8 +167,11 @@ void WinogradTransforms::grad_input(const Frequencies<const real>& u, Range imag
     if (index == 0 && !accumulate && !once)
       for (std::int64_t e = 0; e < size; e += plan_.shape.channels)
         std::fill_n(x + image * size + e + channels.begin, channels.size(), real(0));
-    const Window here =
-        window(index / phases.size() * plan_.phases + phases.begin + index % phases.size());
+    const std::int64_t phase = phases.begin + index % phases.size();
+    const Window here = window(index / phases.size() * plan_.phases + phase);
+    const Matrices both = matrices(phase);
+    const WinogradMatrices &left = both.left, &right = both.right;
+    const Scaled scaled(right.bt, scale);
     const Side from_left{left.bt[0] + here.rows.begin, here.rows.size(), left.size};
     const Side from_right{scaled.values[0] + here.columns.begin, here.columns.size(), right.size};
     real* target = x + image * size + here.offset + channels.begin;
@@ -193,7 +203,7 @@ void WinogradTransforms::output(const Frequencies<const real>& m, Range tiles, R
     real* corner = y + image * shape.out_height * line + y_tile * v.matrices.outputs * line +
                    x_tile * h.matrices.outputs * pixel + filters.begin;
     pieces(filters.size(), transform_width, [&](std::int64_t n, std::int64_t width) {
-      fetch_next(m, i, n + width, filters.size(), i + 1 < tiles.end);
+      fetch_next(m, i, n + width, filters.size(), i + 1 < tiles.end, {v.matrices, h.matrices});
       first(from_left, h.matrices.size, grid(m, i, n), width);
       second(from_right, from_left.outs, {corner + n, line, pixel}, 0, width, width,
              {false, bias ? bias + filters.begin + n : nullptr, activation});
@@ -221,10 +231,6 @@ void WinogradTransforms::grad_output(const real* y, std::int64_t image,
 
 // ---- weights ------------------------------------------------------------------------------------
 
-WinogradTransforms::Phase WinogradTransforms::phase(std::int64_t index) const {
-  return {index / plan_.horizontal.phases, index % plan_.horizontal.phases};
-}
-
 template <class T>
 WinogradTransforms::Grid<T> WinogradTransforms::taps(T* w, Phase phase, std::int64_t channel,
                                                      std::int64_t filter) const {
@@ -236,7 +242,8 @@ WinogradTransforms::Grid<T> WinogradTransforms::taps(T* w, Phase phase, std::int
 
 void WinogradTransforms::weights(const real* w, std::int64_t p, Range channels, Range filters,
                                  std::int64_t row, const Frequencies<real>& v) {
-  const WinogradMatrices &left = plan_.vertical.matrices, &right = plan_.horizontal.matrices;
+  const Matrices both = matrices(p);
+  const WinogradMatrices &left = both.left, &right = both.right;
   const Phase at = phase(p);
   const Side from_left{left.gt[0], left.size, plan_.vertical.taps(at.vertical)};
   const Side from_right{right.gt[0], right.size, plan_.horizontal.taps(at.horizontal)};
@@ -254,7 +261,8 @@ void WinogradTransforms::weights(const real* w, std::int64_t p, Range channels, 
 void WinogradTransforms::transposed_weights(const real* w, std::int64_t p, Range channels,
                                             Range filters, std::int64_t row, std::int64_t column,
                                             const Frequencies<real>& v) {
-  const WinogradMatrices &left = plan_.vertical.matrices, &right = plan_.horizontal.matrices;
+  const Matrices both = matrices(p);
+  const WinogradMatrices &left = both.left, &right = both.right;
   const Phase at = phase(p);
   const Side from_left{left.gt[0], left.size, plan_.vertical.taps(at.vertical)};
   const Side from_right{right.gt[0], right.size, plan_.horizontal.taps(at.horizontal)};
@@ -286,14 +294,15 @@ void WinogradTransforms::transposed_weights(const real* w, std::int64_t p, Range
 void WinogradTransforms::grad_weights(const Frequencies<const real>& v, std::int64_t p,
                                       Range channels, Range filters, std::int64_t row, real scale,
                                       bool accumulate, real* w) {
-  const WinogradMatrices &left = plan_.vertical.matrices, &right = plan_.horizontal.matrices;
+  const Matrices both = matrices(p);
+  const WinogradMatrices &left = both.left, &right = both.right;
   const Phase at = phase(p);
   const Scaled scaled(right.g, scale);
   const Side from_left{left.g[0], plan_.vertical.taps(at.vertical), left.size};
   const Side from_right{scaled.values[0], plan_.horizontal.taps(at.horizontal), right.size};
   for (std::int64_t c = channels.begin; c < channels.end; ++c, ++row)
     pieces(filters.size(), transform_width, [&](std::int64_t n, std::int64_t width) {
-      fetch_next(v, row, n + width, filters.size(), c + 1 < channels.end);
+      fetch_next(v, row, n + width, filters.size(), c + 1 < channels.end, both);
       first(from_left, right.size, grid(v, row, n), width);
       second(from_right, from_left.outs, taps(w, at, c, filters.begin + n), 0, width, width,
              {.accumulate = accumulate});

@@ -75,7 +75,13 @@ private:
     std::int64_t offset;
   };
 
+  /// Of both axes.
+  struct Matrices {
+    const WinogradMatrices &left, &right;
+  };
+
   Phase phase(std::int64_t index) const;
+  Matrices matrices(std::int64_t phase) const;
   /// Number `index` in the order of tiles and, within a tile, phases.
   Window window(std::int64_t index) const;
   /// Asks for the cache lines of a grid.
@@ -84,7 +90,7 @@ private:
   /// Of the columns from `column` on, of so many, in a row; or of the next row where there are
   /// none.
   void fetch_next(const Frequencies<const real>& f, std::int64_t row, std::int64_t column,
-                  std::int64_t columns, bool more_rows) const;
+                  std::int64_t columns, bool more_rows, const Matrices& matrices) const;
   /// The taps of a phase for a channel and the filters from `filter` on.
   template <class T>
   Grid<T> taps(T* w, Phase phase, std::int64_t channel, std::int64_t filter) const;

@@ -24,8 +24,8 @@ struct Factor {
   real* at(std::int64_t row) const { return memory.data() + layout.at(row, 0); }
 };
 
-void multiply_all(const WinogradPlan& plan, const WinogradProduct& first, const Factor& a,
-                  const Factor& b, const Factor& c) {
+void multiply_all(const WinogradPlan& plan, PhasesAlong along, const WinogradProduct& first,
+                  const Factor& a, const Factor& b, const Factor& c) {
   const GemmKernels& gemm = kernels().gemm;
   const std::int64_t parts = (first.rows + product_rows - 1) / product_rows;
   const Chunks chunks{first.rows, (first.rows + parts - 1) / parts};
@@ -35,7 +35,8 @@ void multiply_all(const WinogradPlan& plan, const WinogradProduct& first, const 
     product.a += frequency * a.layout.frequency;
     product.b += frequency * b.layout.frequency;
     product.c += frequency * c.layout.frequency;
-    multiply(gemm, product, chunks.begin(chunk), chunks.end(chunk));
+    multiply_phases(gemm, plan, frequency, along, product,
+                    {chunks.begin(chunk), chunks.end(chunk)});
   });
 }
 
@@ -73,17 +74,17 @@ struct Products {
                       std::int64_t end) const {
     const std::int64_t filters = plan.shape.filters, tiles = end - begin;
     if (pass == Pass::forward)
-      multiply_all(plan,
+      multiply_all(plan, PhasesAlong::depth,
                    {tiles, filters, channels, u.at(0), u.layout.stride, 1, v.at(0), v.layout.panel,
                     m.at(begin), m.layout.stride, later},
                    u, v, m);
     else if (pass == Pass::grad_input)
-      multiply_all(plan,
+      multiply_all(plan, PhasesAlong::columns,
                    {tiles, channels, filters, m.at(begin), m.layout.stride, 1, v.at(0),
                     v.layout.panel, u.at(0), u.layout.stride, false},
                    m, v, u);
     else
-      multiply_all(plan,
+      multiply_all(plan, PhasesAlong::rows,
                    {channels, filters, tiles, u.at(0), 1, u.layout.stride, m.at(begin),
                     m.layout.panel, v.at(0), v.layout.stride, begin > 0},
                    u, m, v);

@@ -37,8 +37,8 @@ double direct_operations(const ConvolutionShape& s) {
 
 double winograd_operations(const ConvolutionShape& s, std::int64_t tile) {
   const WinogradPlan plan(s, {.outputs = tile});
-  return 2.0 * double(plan.frequencies) * double(s.batch * plan.tiles) *
-         double(plan.phases * s.channels) * double(s.filters);
+  return 2.0 * double(plan.phase_frequencies * s.channels) * double(s.batch * plan.tiles) *
+         double(s.filters);
 }
 
 double winograd_elements(const ConvolutionShape& s, std::int64_t tile) {
@@ -46,10 +46,10 @@ double winograd_elements(const ConvolutionShape& s, std::int64_t tile) {
   const double images = double(s.batch * s.height * s.width * s.channels);
   const double outputs = double(s.batch * s.out_height * s.out_width * s.filters);
   const double weights = double(s.kernel_height * s.kernel_width * s.channels * s.filters);
-  const double inner = double(plan.phases * s.channels), filters = double(s.filters);
+  const double inner = double(plan.phase_frequencies * s.channels), filters = double(s.filters);
   const double tiles = double(s.batch * plan.tiles);
-  return images + outputs + weights +
-         double(plan.frequencies) * (tiles * (inner + filters) + inner * filters);
+  return images + outputs + weights + tiles * (inner + double(plan.frequencies) * filters) +
+         inner * filters;
 }
 
 // Counted from the loops of kernels/routing_isa.cpp and routing_gradients_isa.cpp; the softmax and
