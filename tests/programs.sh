@@ -50,6 +50,9 @@ done
 expect 'a second run in the folder' 1 'continue it with --resume' train --epochs 3 --out whole
 expect 'resuming with other options' 1 'another batch' "$BUILD/train" --threads 1 --resume --out whole --batch 8
 expect 'resuming a finished run' 0 'test error' train --resume --out whole
+# One thread in a build without OpenMP.
+expect 'OMP_NUM_THREADS' 0 'threads [13]$' env OMP_NUM_THREADS=3 "$BUILD/train" --config whole/config.json --out three
+same whole three 'on three threads'
 expect 'a run from a configuration' 0 'test error' "$BUILD/train" --threads 1 --config whole/config.json --out copy
 same whole copy 'the same configuration'
 

@@ -1,6 +1,7 @@
 // A frozen model keeps what it computes from its parameters, and no longer than they last.
 #include "train_fixture.h"
 
+#include "kernels/table.h"
 #include "train/checkpoint.h"
 
 #include <mereo/isa.h>
@@ -113,7 +114,11 @@ TEST_CASE("a model freezes for a batch of at least one image, on the instruction
     CHECK_THROWS_WITH_AS(network.freeze(batch), doctest::Contains("batch is not positive"), Error);
   const std::string before = isa();
   network.freeze(1);
+  const std::int64_t width = kernels().gemm.tile_columns;
   set_isa("reference");
+  if (kernels().gemm.tile_columns != width)
+    CHECK_THROWS_WITH_AS(lengths_of(network, pictures(2)),
+                         doctest::Contains("transform them again"), Error);
   network.freeze(1);
   CHECK(lengths_of(network, pictures(2)).size() == 6);
   set_isa(before);

@@ -135,9 +135,7 @@ int run(int argc, char** argv) {
   if (channels != 1 && channels != 3)
     throw Error(a.checkpoint, "reads pictures that no image file holds",
                 std::to_string(channels) + " channels");
-  constexpr std::size_t worth_it = 16; // from so many on it saves more time than it takes
-  if (a.images.size() >= worth_it)
-    loaded.model->freeze(1);
+  loaded.model->freeze(1);
   Tape tape;
   nlohmann::ordered_json report = nlohmann::ordered_json::array();
   // Answers come before pictures, which may fail to be written.

@@ -25,9 +25,9 @@ struct DynamicRouting {
 
 /// Votes and routing by agreement in one operation (Sabour et al. 2017, Procedure 1 and eq. 2, 3).
 /// children (B, I, D), weights (I, J, E, D), bias (J, E) or empty -> parents (B, J, E).
-/// The votes (B, I, J, E) are never stored: each pass, the backward included, computes them again
-/// in cache. `couplings`, where not empty, is a tensor (B, I, J) that receives the last
-/// iteration's.
+/// The votes (B, I, J, E) of a batch are never stored: each pass, the backward included, computes
+/// them again in cache. Those of a few images are, in the forward pass. `couplings`, where not
+/// empty, is a tensor (B, I, J) that receives the last iteration's.
 Variable dynamic_routing(Tape& tape, Variable children, Variable weights, Variable bias,
                          const DynamicRouting& options, const Tensor& couplings = {});
 

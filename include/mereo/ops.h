@@ -55,7 +55,7 @@ class WinogradWeights;
 /// -> (B, OH, OW, N). Cross-correlation, as every network library means it.
 /// `transformed`, where not null, is what transform_weights() made of w, and decides the method. It
 /// is for inference: throws Error when w needs a gradient, and when it was made for another
-/// convolution or instruction set.
+/// convolution or another width of registers.
 Variable convolution(Tape& tape, Variable x, Variable w, Variable bias,
                      const ConvolutionOptions& options,
                      const WinogradWeights* transformed = nullptr);

@@ -4,7 +4,7 @@
 //     c_i = softmax over parents j of b_i;  s_j = sum_i c_ij u_hat_ij + bias_j;  v_j = squash(s_j);
 //     b_ij += <u_hat_ij, v_j>
 //
-// The vjp runs the iterations backwards; kernels/routing.h says how both do without storing votes.
+// The vjp runs the iterations backwards; kernels/table.h says how both do without storing votes.
 #include "capsules/op_list.h"
 #include "kernels/routing.h"
 

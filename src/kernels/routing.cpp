@@ -84,7 +84,7 @@ void routing_forward(const RoutingShape& shape, const RoutingOptions& options, s
   const Index size = batch * shape.parents * shape.parent_pose;
   real* preference = scratch.allocate_array<real>(std::size_t(size));
   std::fill_n(preference, size, real(0));
-  const auto forward = routing_few(batch) ? routing_forward_few : forward_many;
+  const auto forward = routing_few(shape, batch) ? routing_forward_few : forward_many;
   forward(shape, options, batch, children, weights, bias, state, preference, scratch);
   std::copy_n(state.outputs + (options.iterations - 1) * size, size, parents);
   if (couplings)

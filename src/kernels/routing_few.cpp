@@ -39,8 +39,11 @@ void form_votes(const RoutingCut& cut, Index groups, const real* children, const
 
 } // namespace
 
-bool routing_few(Index batch) {
-  return batch <= (kernels().routing.images + 1) / 2;
+bool routing_few(const RoutingShape& shape, Index batch) {
+  constexpr double most_votes = 4e6; // 16 MB
+  const double votes =
+      double(batch) * double(shape.children) * double(shape.parents) * double(shape.parent_pose);
+  return batch <= (kernels().routing.images + 1) / 2 && votes <= most_votes;
 }
 
 void routing_forward_few(const RoutingShape& shape, const RoutingOptions& options, Index batch,

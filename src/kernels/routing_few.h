@@ -5,8 +5,9 @@
 
 namespace mereo {
 
-/// Whether so few images are routed faster with their children as lanes.
-bool routing_few(std::int64_t batch);
+/// Whether so few images are routed faster with their children as lanes, and their votes are few
+/// enough to be kept.
+bool routing_few(const RoutingShape& shape, std::int64_t batch);
 
 /// What routing_forward does, for so many. preference (B, J, E), zero before, becomes the sum of
 /// the outputs but the last iteration's.

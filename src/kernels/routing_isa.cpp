@@ -109,8 +109,7 @@ void forward(const RoutingShape& shape, Index begin, Index end, const float* chi
       });
 }
 
-// ---- forward, with children as lanes
-// -------------------------------------------------------------
+// ---- forward, with children as lanes ------------------------------------------------------------
 
 template <int D>
 void form_votes(const RoutingShape& shape, const float* children, const float* weights,

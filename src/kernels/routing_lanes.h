@@ -1,5 +1,6 @@
 // What the routing kernels share. Lanes are images (see table.h): a weight is broadcast, a child's
-// pose is a row of registers, and nothing is ever summed across a register.
+// pose is a row of registers, and nothing is ever summed across a register. Only for few images
+// they are children (see routing_few.cpp).
 #pragma once
 
 #include "kernels/lanes.h"

@@ -46,8 +46,9 @@ public:
   Frequencies<real> shared(const FrequencyLayout& layout) {
     return {array(layout.elements), layout};
   }
-  /// One for every thread.
-  Frequencies<real> own(const FrequencyLayout& layout) {
+  /// One for every thread, which it has in its cache.
+  Frequencies<real> own(FrequencyLayout layout) {
+    layout.large = false;
     return {array(layout.elements * threads()), layout};
   }
   static Frequencies<real> mine(const Frequencies<real>& f) {

@@ -48,7 +48,12 @@ bool winograd_suits(const ConvolutionShape& shape, const WinogradTiling& tiling)
 }
 
 bool winograd_transformed_suits(const ConvolutionShape& shape, const WinogradTiling& tiling) {
-  return winograd_possible(shape) &&
+  if (!winograd_possible(shape))
+    return false;
+  // There are no blocks of channels then: an image must not need much more than a block.
+  const WinogradPlan plan(shape, tiling, true);
+  const std::int64_t image = plan.frequencies * plan.windows() * shape.channels;
+  return image * std::int64_t(sizeof(real)) <= 2 * tiling.block_bytes &&
          WinogradCost(shape, tiling).transformed_forward() < direct_cost(shape);
 }
 

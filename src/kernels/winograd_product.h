@@ -29,7 +29,8 @@ void multiply(const GemmKernels& kernels, const WinogradProduct& product, Range 
 enum class PhasesAlong { rows, columns, depth };
 
 /// The same without the phases that do not have this frequency: what belongs to them is not read to
-/// any effect, and undefined where it is written.
+/// any effect, and undefined where it is written. Along columns it must not accumulate: the first
+/// panel of a run may hold columns of the run before.
 void multiply_phases(const GemmKernels& kernels, const WinogradPlan& plan, std::int64_t frequency,
                      PhasesAlong along, const WinogradProduct& product, Range rows);
 

@@ -122,8 +122,13 @@ void step(Training& network, Loader& loader, Batch& batch, StepTimer& timer) {
   timer.end();
 }
 
+struct Measured {
+  StepTimer timer;
+  double peak; // right after it
+};
+
 /// Steps until there are enough for a median.
-StepTimer measure(const CapsNetConfig& config, std::int64_t batch, const std::vector<Row>& rows) {
+Measured measure(const CapsNetConfig& config, std::int64_t batch, const std::vector<Row>& rows) {
   constexpr int warm_up = 4, fewest = 10, most = 300;
   constexpr double enough = 5000; // ms
   const Dataset data = made_up(batch);
@@ -143,7 +148,7 @@ StepTimer measure(const CapsNetConfig& config, std::int64_t batch, const std::ve
     step(network, loader, pictures, timer);
     passed += timer.steps().back();
   }
-  return timer;
+  return {std::move(timer), peak_after_work()};
 }
 
 /// The median of some runs, in milliseconds.
@@ -200,8 +205,8 @@ void print_split(const CapsNetConfig& config, const Split& split, double time, c
 void profile(const CapsNetConfig& config, std::int64_t batch) {
   const std::vector<Row> table = rows(config, batch);
   forget_peak_memory();
-  const StepTimer timer = measure(config, batch, table);
-  const Whole whole{median(timer.steps()), peak_after_work()};
+  const auto [timer, peak] = measure(config, batch, table);
+  const Whole whole{median(timer.steps()), peak};
   const double memory = peak_memory_mib();
   const bool winograd = uses_winograd(config, primary_shape(batch));
   const std::string method =
