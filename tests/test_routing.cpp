@@ -189,7 +189,8 @@ TEST_CASE("the results have the same bits on 1, 2, 3 and 7 threads") {
 TEST_CASE("an image has the same parents and gradient in any batch, few or not") {
   const RoutingShape shape = {40, 10, 16, 8};
   for_each_isa([&] {
-    for (const auto& [large, small] : {std::pair<Index, Index>{33, 9}, {2, 1}}) {
+    for (const auto& sizes : {std::pair<Index, Index>{33, 9}, {2, 1}}) {
+      const Index large = sizes.first, small = sizes.second;
       Problem all(shape, large, {3, false}, false, 3);
       if (routing_few(shape, small) != routing_few(shape, large))
         continue;
