@@ -1,3 +1,5 @@
+#include "error_of.h"
+
 #include <mereo/models.h>
 
 #include <doctest/doctest.h>
@@ -43,16 +45,6 @@ Tensor random_images(std::int64_t batch, const InputShape& input) {
   for (real& x : images.values())
     x = random.uniform();
   return images;
-}
-
-/// The one line that an Error has, or "" when nothing is thrown.
-template <class Body> std::string error_of(const Body& body) {
-  try {
-    body();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return {};
 }
 
 bool has(const std::string& text, const std::string& part) {

@@ -1,4 +1,5 @@
 // Convolutions with weights that were transformed before.
+#include "error_of.h"
 #include "winograd_cases.h"
 
 #include "kernels/winograd_weights.h"
@@ -54,15 +55,6 @@ struct Convolved {
     return convolution(tape, tape.constant(images), tape.constant(w), {}, options, weights.get());
   }
 };
-
-template <class Body> std::string error_of(const Body& body) {
-  try {
-    body();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return {};
-}
 
 } // namespace
 
