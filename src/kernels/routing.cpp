@@ -46,7 +46,6 @@ void forward_many(const RoutingShape& shape, const RoutingOptions& options, Inde
                   const real* children, const real* weights, const real* bias,
                   const RoutingState& state, real* preference, Arena& scratch) {
   const RoutingCut cut(shape, batch);
-  const ElementwiseKernels& elementwise = kernels().elementwise;
   const Index poses = cut.poses;
   const ThreadScratch memory(scratch, cut.kernel.scratch(shape, options.iterations));
   const real* tiles = tile_children(cut, children, scratch);
@@ -61,16 +60,11 @@ void forward_many(const RoutingShape& shape, const RoutingOptions& options, Inde
     parallel_for(cut.tiles, [&](Index tile) {
       const Index count = cut.images_of(tile), first = cut.first_image(tile) * poses;
       real* sums = state.sums + t * batch * poses + first;
-      real* outputs = state.outputs + t * batch * poses + first;
+      real* rows = t + 1 < options.iterations ? preference + first : nullptr;
       from_tile(count, poses, fold(cut, partials, tile), cut.images, sums, poses, false);
-      for (Index b = 0; b < count && bias; ++b)
-        elementwise.add(poses, sums + b * poses, bias, sums + b * poses);
-      elementwise.squash(count * shape.parents, shape.parent_pose, sums, outputs);
-      if (t + 1 == options.iterations)
-        return;
-      real* rows = preference + first;
-      elementwise.add(count * poses, rows, outputs, rows);
-      to_tile(count, poses, rows, poses, cut.images, preferences + tile * cut.size);
+      end_iteration(shape, count, bias, sums, state.outputs + t * batch * poses + first, rows);
+      if (rows)
+        to_tile(count, poses, rows, poses, cut.images, preferences + tile * cut.size);
     });
   }
 }

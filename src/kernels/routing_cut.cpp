@@ -79,6 +79,17 @@ real* allocate_partials(const RoutingCut& cut, Arena& arena) {
   return arena.allocate_array<real>(std::size_t(cut.ranges.count() * cut.tiles * cut.size));
 }
 
+void end_iteration(const RoutingShape& shape, Index count, const real* bias, real* sums,
+                   real* outputs, real* preference) {
+  const ElementwiseKernels& elementwise = kernels().elementwise;
+  const Index poses = shape.parents * shape.parent_pose;
+  for (Index b = 0; b < count && bias; ++b)
+    elementwise.add(poses, sums + b * poses, bias, sums + b * poses);
+  elementwise.squash(count * shape.parents, shape.parent_pose, sums, outputs);
+  if (preference)
+    elementwise.add(count * poses, preference, outputs, preference);
+}
+
 const real* fold(const RoutingCut& cut, real* partials, Index tile) {
   real* total = partials + tile * cut.size;
   for (Index range = 1; range < cut.ranges.count(); ++range)

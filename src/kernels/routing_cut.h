@@ -66,6 +66,10 @@ template <class Body> void sweep(const RoutingCut& cut, real* partials, const Bo
     }
   });
 }
+/// The end of an iteration for some images: adds bias (J, E), where not null, to their sums (count,
+/// J, E), squashes them to outputs, and adds these to preference, where not null.
+void end_iteration(const RoutingShape& shape, std::int64_t count, const real* bias, real* sums,
+                   real* outputs, real* preference);
 /// The sum over all ranges, in order, left in the partial of the first.
 const real* fold(const RoutingCut& cut, real* partials, std::int64_t tile);
 

@@ -50,7 +50,6 @@ void routing_forward_few(const RoutingShape& shape, const RoutingOptions& option
                          const real* children, const real* weights, const real* bias,
                          const RoutingState& state, real* preference, Arena& scratch) {
   const RoutingCut cut(shape, batch);
-  const ElementwiseKernels& elementwise = kernels().elementwise;
   const Index poses = cut.poses, groups = ceiling(shape.children, cut.images);
   const Chunks ranges{groups, groups_at_once};
   const ThreadScratch memory(scratch, cut.kernel.scratch(shape, options.iterations));
@@ -69,14 +68,10 @@ void routing_forward_few(const RoutingShape& shape, const RoutingOptions& option
     });
     for (Index b = 0; b < batch; ++b) {
       real* sums = state.sums + (t * batch + b) * poses;
-      real* outputs = state.outputs + (t * batch + b) * poses;
-      elementwise.column_sums(ranges.count(), poses, partials + b * ranges.count() * poses, sums,
-                              false);
-      if (bias)
-        elementwise.add(poses, sums, bias, sums);
-      elementwise.squash(shape.parents, shape.parent_pose, sums, outputs);
-      if (t + 1 < options.iterations)
-        elementwise.add(poses, preference + b * poses, outputs, preference + b * poses);
+      kernels().elementwise.column_sums(ranges.count(), poses,
+                                        partials + b * ranges.count() * poses, sums, false);
+      end_iteration(shape, 1, bias, sums, state.outputs + (t * batch + b) * poses,
+                    t + 1 < options.iterations ? preference + b * poses : nullptr);
     }
   }
 }
