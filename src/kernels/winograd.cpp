@@ -1,9 +1,9 @@
 #include "kernels/winograd.h"
 
-#include "core/parallel.h"
 #include "kernels/winograd_blocks.h"
 #include "kernels/winograd_product.h"
 #include "kernels/winograd_weights.h"
+#include "kernels/winograd_worker.h"
 
 #include <algorithm>
 
@@ -14,41 +14,13 @@ namespace {
 /// Images that a task transforms, one fetched ahead of the other; but less than an image where all
 /// would be fewer tasks than this.
 constexpr std::int64_t images_grain = 2, least_tasks = 16;
-/// Rows of a product that are a task; b is read again for each.
-constexpr std::int64_t product_rows = 512;
 /// Channels, or filters, of the weights that a task transforms.
 constexpr std::int64_t weights_grain = 8;
 
-/// What the three passes share: the plan, the kernels, and scratch memory for every thread.
-class Worker {
+/// The three passes over blocks of channels and of images.
+class Worker : public WinogradWorker {
 public:
-  Worker(const WinogradPlan& plan, Arena& scratch)
-      : plan(plan), kernels(mereo::kernels()), scope_(scratch), arena_(scratch),
-        memory_(array(plan.transform_scratch() * threads())) {}
-
-  real* array(std::int64_t elements) { return arena_.allocate_array<real>(std::size_t(elements)); }
-
-  /// Memory for the matrices of all frequencies.
-  Frequencies<real> rows(std::int64_t rows, std::int64_t columns) {
-    const FrequencyLayout layout = FrequencyLayout::rows(plan.frequencies, rows, columns);
-    return {array(layout.elements), layout};
-  }
-  Frequencies<real> panels(std::int64_t rows, std::int64_t columns) {
-    const FrequencyLayout layout = panels_layout(rows, columns);
-    return {array(layout.elements), layout};
-  }
-  FrequencyLayout panels_layout(std::int64_t rows, std::int64_t columns) const {
-    return FrequencyLayout::panels(plan.frequencies, rows, columns, kernels.gemm.tile_columns);
-  }
-
-  /// body(transforms, i) for i in [0, count) on all threads.
-  template <class Body> void transform(std::int64_t count, const Body& body) const {
-    parallel_for(count, [&](std::int64_t i) {
-      WinogradTransforms transforms(plan, kernels,
-                                    memory_ + thread_index() * plan.transform_scratch());
-      body(transforms, i);
-    });
-  }
+  using WinogradWorker::WinogradWorker;
 
   /// body(transforms, some) for pieces of a range.
   template <class Body>
@@ -75,35 +47,7 @@ public:
       body(transforms, i % plan.phases, chunks.begin(chunk), chunks.end(chunk));
     });
   }
-
-  /// c (+)= a b for all frequencies, given the product of the first and the distances to the next.
-  void multiply(const WinogradProduct& first, PhasesAlong along, std::int64_t a, std::int64_t b,
-                std::int64_t c) const {
-    const std::int64_t parts = ceiling(first.rows, product_rows);
-    const Chunks chunks{first.rows, ceiling(first.rows, parts)};
-    parallel_for(plan.frequencies * chunks.count(), [&](std::int64_t i) {
-      const std::int64_t frequency = i / chunks.count(), chunk = i % chunks.count();
-      WinogradProduct product = first;
-      product.a += frequency * a;
-      product.b += frequency * b;
-      product.c += frequency * c;
-      multiply_phases(kernels.gemm, plan, frequency, along, product,
-                      {chunks.begin(chunk), chunks.end(chunk)});
-    });
-  }
-
-  const WinogradPlan& plan;
-  const Kernels& kernels;
-
-private:
-  ArenaScope scope_;
-  Arena& arena_;
-  real* memory_;
 };
-
-template <class T> Frequencies<const T> readable(const Frequencies<T>& f) {
-  return {f.data, f.layout};
-}
 
 /// What becomes of the sum: y = activation(scale * sum + bias).
 struct Ending {
@@ -144,20 +88,11 @@ void forward(Worker& worker, const real* x, const Frequencies<const real>& v, co
                              [&](WinogradTransforms& transforms, Range some) {
                                transforms.input(x, some, first, channels, u);
                              });
-      WinogradProduct product{};
-      product.rows = count * plan.tiles;
-      product.columns = shape.filters;
-      product.depth = plan.phases * channels.size();
-      product.a = u.data;
-      product.a_row = u.layout.stride;
-      product.a_depth = 1;
-      product.b = v.data;
-      product.b_panel = v.layout.panel;
-      product.c = m.data + m.layout.at(first * plan.tiles, 0);
-      product.c_row = m.layout.stride;
+      WinogradProduct product =
+          winograd_product(count * plan.tiles, shape.filters, plan.phases * channels.size(), u, v,
+                           m.from(first * plan.tiles, 0));
       product.accumulate = block > 0;
-      worker.multiply(product, PhasesAlong::depth, u.layout.frequency, v.layout.frequency,
-                      m.layout.frequency);
+      multiply_frequencies(plan, product, PhasesAlong::depth);
     }
   }
   worker.transform_parts({0, shape.batch}, plan.tiles,
@@ -227,19 +162,10 @@ void winograd_grad_input(const ConvolutionShape& shape, const WinogradTiling& ti
                              });
     for (std::int64_t first = 0; first < shape.batch; first += plan.image_block) {
       const std::int64_t count = std::min(plan.image_block, shape.batch - first);
-      WinogradProduct product{};
-      product.rows = count * plan.tiles;
-      product.columns = plan.phases * channels.size();
-      product.depth = shape.filters;
-      product.a = m.data + m.layout.at(first * plan.tiles, 0);
-      product.a_row = m.layout.stride;
-      product.a_depth = 1;
-      product.b = v.data;
-      product.b_panel = v.layout.panel;
-      product.c = u.data;
-      product.c_row = u.layout.stride;
-      worker.multiply(product, PhasesAlong::columns, m.layout.frequency, v.layout.frequency,
-                      u.layout.frequency);
+      multiply_frequencies(plan,
+                           winograd_product(count * plan.tiles, plan.phases * channels.size(),
+                                            shape.filters, m.from(first * plan.tiles, 0), v, u),
+                           PhasesAlong::columns);
       worker.transform_range({first, first + count}, images_grain,
                              [&](WinogradTransforms& transforms, Range some) {
                                transforms.grad_input(readable(u), some, first, {0, plan.phases},
@@ -273,20 +199,11 @@ void winograd_grad_weight(const ConvolutionShape& shape, const WinogradTiling& t
                              [&](WinogradTransforms& transforms, Range some) {
                                transforms.input(x, some, first, channels, u);
                              });
-      WinogradProduct product{};
-      product.rows = plan.phases * channels.size();
-      product.columns = shape.filters;
-      product.depth = count * plan.tiles;
-      product.a = u.data;
-      product.a_row = 1;
-      product.a_depth = u.layout.stride;
-      product.b = m.data + m.layout.at(first * plan.tiles, 0);
-      product.b_panel = m.layout.panel;
-      product.c = v.data;
-      product.c_row = v.layout.stride;
+      WinogradProduct product =
+          winograd_product_transposed(plan.phases * channels.size(), shape.filters,
+                                      count * plan.tiles, u, m.from(first * plan.tiles, 0), v);
       product.accumulate = first > 0;
-      worker.multiply(product, PhasesAlong::rows, u.layout.frequency, m.layout.frequency,
-                      v.layout.frequency);
+      multiply_frequencies(plan, product, PhasesAlong::rows);
     }
     worker.transform_weights(
         channels.size(), weights_grain,

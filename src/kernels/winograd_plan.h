@@ -74,6 +74,23 @@ struct FrequencyLayout {
   }
 };
 
+/// The matrices of all frequencies in memory. Rows are tiles of images (image by image), columns
+/// filters; or columns of images and rows of weights are channels in some phases, the channels of a
+/// phase side by side.
+template <class T> struct Frequencies {
+  T* data;
+  FrequencyLayout layout;
+
+  /// What begins at this row and column of every frequency.
+  Frequencies from(std::int64_t row, std::int64_t column) const {
+    return {data + layout.at(row, column), layout};
+  }
+};
+
+template <class T> Frequencies<const T> readable(const Frequencies<T>& f) {
+  return {f.data, f.layout};
+}
+
 struct WinogradPlan {
   ConvolutionShape shape;
   WinogradAxis vertical, horizontal;

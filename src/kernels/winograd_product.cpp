@@ -1,6 +1,6 @@
 #include "kernels/winograd_product.h"
 
-#include "core/range.h"
+#include "core/parallel.h"
 #include "kernels/read_ahead.h"
 
 #include <algorithm>
@@ -12,6 +12,8 @@ namespace {
 /// Inner elements at a time: so many rows of a panel of b stay in L1 while it meets the tiles of a
 /// block of rows.
 constexpr std::int64_t most_depth = 256;
+/// Rows of a product that are a task; b is read again for each.
+constexpr std::int64_t task_rows = 512;
 /// Register tiles in a block of rows, whose part of a and c stays in L2.
 constexpr std::int64_t block_tiles = 4;
 
@@ -139,6 +141,18 @@ void multiply_phases(const GemmKernels& kernels, const WinogradPlan& plan, std::
     }
     multiply(kernels, product, some);
   }
+}
+
+void multiply_frequencies(const WinogradPlan& plan, const WinogradProduct& first,
+                          PhasesAlong along) {
+  const GemmKernels& gemm = kernels().gemm;
+  const std::int64_t parts = ceiling(first.rows, task_rows);
+  const Chunks chunks{first.rows, ceiling(first.rows, parts)};
+  parallel_for(plan.frequencies * chunks.count(), [&](std::int64_t i) {
+    const std::int64_t frequency = i / chunks.count(), chunk = i % chunks.count();
+    multiply_phases(gemm, plan, frequency, along, first.of(frequency),
+                    {chunks.begin(chunk), chunks.end(chunk)});
+  });
 }
 
 } // namespace mereo

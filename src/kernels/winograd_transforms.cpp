@@ -160,6 +160,8 @@ void WinogradTransforms::grad_input(const Frequencies<const real>& u, Range imag
   const std::int64_t column = plan_.shape.stride * plan_.shape.channels;
   const std::int64_t row = column * plan_.shape.width;
   const std::int64_t windows = plan_.tiles * phases.size(), size = plan_.image_elements();
+  const Scaled scaled_whole(plan_.horizontal.matrices.bt, scale);
+  const Scaled scaled_shorter(plan_.horizontal.shorter.bt, scale);
   // Otherwise tiles overlap, or leave pixels out.
   const bool once = plan_.every_pixel_once();
   for (std::int64_t i = images.begin * windows; i < images.end * windows; ++i) {
@@ -171,7 +173,7 @@ void WinogradTransforms::grad_input(const Frequencies<const real>& u, Range imag
     const Window here = window(index / phases.size() * plan_.phases + phase);
     const Matrices both = matrices(phase);
     const WinogradMatrices &left = both.left, &right = both.right;
-    const Scaled scaled(right.bt, scale);
+    const Scaled& scaled = &right == &plan_.horizontal.matrices ? scaled_whole : scaled_shorter;
     const Side from_left{left.bt[0] + here.rows.begin, here.rows.size(), left.size};
     const Side from_right{scaled.values[0] + here.columns.begin, here.columns.size(), right.size};
     real* target = x + image * size + here.offset + channels.begin;

@@ -5,14 +5,6 @@
 
 namespace mereo {
 
-/// The matrices of all frequencies in memory. Rows are tiles of images (image by image), columns
-/// filters; or columns of images and rows of weights are channels in some phases, the channels of a
-/// phase side by side.
-template <class T> struct Frequencies {
-  T* data;
-  FrequencyLayout layout;
-};
-
 /// What one thread does, with scratch memory of its own (plan.transform_scratch() elements).
 class WinogradTransforms {
 public:

@@ -12,33 +12,15 @@ using namespace mereo;
 
 namespace {
 
-constexpr std::int64_t product_rows = 512; // as in kernels/winograd.cpp
-
-/// A matrix for every frequency, from (row, 0) on.
+/// A matrix for every frequency, in memory of its own.
 struct Factor {
-  FrequencyLayout layout;
   Tensor memory;
+  Frequencies<real> frequencies;
 
   explicit Factor(const FrequencyLayout& layout)
-      : layout(layout), memory(numbers({layout.elements})) {}
-  real* at(std::int64_t row) const { return memory.data() + layout.at(row, 0); }
+      : memory(numbers({layout.elements})), frequencies{memory.data(), layout} {}
+  Frequencies<real> from(std::int64_t row) const { return frequencies.from(row, 0); }
 };
-
-void multiply_all(const WinogradPlan& plan, PhasesAlong along, const WinogradProduct& first,
-                  const Factor& a, const Factor& b, const Factor& c) {
-  const GemmKernels& gemm = kernels().gemm;
-  const std::int64_t parts = (first.rows + product_rows - 1) / product_rows;
-  const Chunks chunks{first.rows, (first.rows + parts - 1) / parts};
-  parallel_for(plan.frequencies * chunks.count(), [&](std::int64_t i) {
-    const std::int64_t frequency = i / chunks.count(), chunk = i % chunks.count();
-    WinogradProduct product = first;
-    product.a += frequency * a.layout.frequency;
-    product.b += frequency * b.layout.frequency;
-    product.c += frequency * c.layout.frequency;
-    multiply_phases(gemm, plan, frequency, along, product,
-                    {chunks.begin(chunk), chunks.end(chunk)});
-  });
-}
 
 /// The transformed images u, outputs m and weights v of a pass, as its products want them.
 struct Products {
@@ -74,20 +56,20 @@ struct Products {
                       std::int64_t end) const {
     const std::int64_t filters = plan.shape.filters, tiles = end - begin;
     if (pass == Pass::forward)
-      multiply_all(plan, PhasesAlong::depth,
-                   {tiles, filters, channels, u.at(0), u.layout.stride, 1, v.at(0), v.layout.panel,
-                    m.at(begin), m.layout.stride, later},
-                   u, v, m);
+      multiply(winograd_product(tiles, filters, channels, u.from(0), v.from(0), m.from(begin)),
+               later, PhasesAlong::depth);
     else if (pass == Pass::grad_input)
-      multiply_all(plan, PhasesAlong::columns,
-                   {tiles, channels, filters, m.at(begin), m.layout.stride, 1, v.at(0),
-                    v.layout.panel, u.at(0), u.layout.stride, false},
-                   m, v, u);
+      multiply(winograd_product(tiles, channels, filters, m.from(begin), v.from(0), u.from(0)),
+               false, PhasesAlong::columns);
     else
-      multiply_all(plan, PhasesAlong::rows,
-                   {channels, filters, tiles, u.at(0), 1, u.layout.stride, m.at(begin),
-                    m.layout.panel, v.at(0), v.layout.stride, begin > 0},
-                   u, m, v);
+      multiply(winograd_product_transposed(channels, filters, tiles, u.from(0), m.from(begin),
+                                           v.from(0)),
+               begin > 0, PhasesAlong::rows);
+  }
+
+  void multiply(WinogradProduct product, bool accumulate, PhasesAlong along) const {
+    product.accumulate = accumulate;
+    multiply_frequencies(plan, product, along);
   }
 };
 
