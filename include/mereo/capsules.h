@@ -31,6 +31,65 @@ struct DynamicRouting {
 Variable dynamic_routing(Tape& tape, Variable children, Variable weights, Variable bias,
                          const DynamicRouting& options, const Tensor& couplings = {});
 
+/// A grid of capsules: poses (B, H, W, types, pose) and, where they have them, activations (B, H,
+/// W, types) in [0, 1].
+struct Capsules {
+  Variable poses, activations;
+};
+
+/// Which children a parent sees, without padding, and which transform makes their vote.
+struct Connection {
+  /// Children along each axis of a parent's window; 0 for all of them, so that there is one place
+  /// of parents.
+  std::int64_t kernel = 0;
+  std::int64_t stride = 1;
+  /// One transform for a pair of types wherever in the window the child is. Otherwise each place of
+  /// the window has its own.
+  bool shared = false;
+};
+
+/// A pose is rows x inner, a transform inner x columns, and their product, the vote, rows x
+/// columns. Poses are matrices from the left, so that multiplying all of them by one matrix from
+/// the left (another viewpoint) multiplies the votes by it. Vectors are {1, D, E}.
+struct PoseShape {
+  std::int64_t rows = 4, inner = 4, columns = 4;
+};
+
+/// Hinton, Sabour, Frosst 2018, "Matrix capsules with EM routing", Procedure 1.
+struct EmRouting {
+  int iterations = 3;
+  /// Of iteration t, from 0: inverse_temperature (1 - decay^(t + 1)); the values are the authors'.
+  double inverse_temperature = 0.01, decay = 0.95;
+  /// Factor on a parent's mass in its cost. Parents of another layer have other numbers of children
+  /// each; the factor makes one inverse temperature fit all.
+  double cost_scale = 1;
+  /// Added to each variance: a parent with one child, or with children that agree, stays finite.
+  double variance_floor = 5e-4;
+  /// A child's couplings sum to one over the types of each place of parents, as in most public
+  /// code, not over all its parents.
+  bool per_field = false;
+  PoseShape pose;
+};
+
+/// Votes and EM routing in one operation. With I types of children, J of parents, H elements of a
+/// vote V, and r = R a the weight of a child of activation a, each iteration is
+///   mu = sum r V / N,  var = sum r (V - mu)^2 / N + floor,  with S = sum r and N = S + 1e-7
+///   a_j = logistic(inverse temperature (beta_a - cost_scale S (H beta_u + 1/2 sum_h log var)))
+///   R = softmax over the child's parents of log a_j - 1/2 sum_h (log(2 pi var) + (V - mu)^2 / var)
+/// the first with R uniform, the last without its R. The gradient goes through all of it.
+/// children (B, H, W, I, rows inner) with activations; transforms (KH, KW, I, J, inner, columns),
+/// KH = KW = 1 where shared, the grid's size where the kernel is 0; beta_u and beta_a (J). Returns
+/// poses (B, OH, OW, J, rows columns), the last mu, and activations (B, OH, OW, J).
+/// coordinate_scale adds that many times a child's place, ((y + 1/2) / H, (x + 1/2) / W), to the
+/// translation of its votes, the first two elements of the last column (of a vector: to its first
+/// two).
+/// `couplings`, where not empty, is a tensor (H, W, I, KH, KW, J) that receives the last
+/// iteration's R of one image, zero where there is no parent; KH = KW = 1 where there is one place
+/// of parents. The votes are never stored: each pass forms those of a child again in cache.
+Capsules em_routing(Tape& tape, const Capsules& children, Variable transforms, Variable beta_u,
+                    Variable beta_a, const Connection& connection, const EmRouting& options,
+                    double coordinate_scale = 0, const Tensor& couplings = {});
+
 /// Keeps one capsule of each image and zeroes the others: (B, J, E) -> (B, J * E). which[b] in [0,
 /// J).
 Variable mask(Tape& tape, Variable capsules, std::span<const std::int32_t> which);

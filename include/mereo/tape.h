@@ -71,6 +71,8 @@ public:
     /// The layer that was current (see LayerScope), or "".
     const char* layer;
     Variable output;
+    /// The other output of an operation that has two, or empty.
+    Variable second = {};
   };
 
   /// A value without a gradient; the tensor's memory must outlive the pass.
@@ -83,11 +85,17 @@ public:
   Variable output(const Shape& shape, std::initializer_list<Variable> inputs);
   /// Appends an operation. Saved is copied into the arena: plain data, Variables included.
   template <class Saved> void record(const Op& op, const Variable& output, const Saved& saved) {
+    record(op, output, {}, saved);
+  }
+  /// The same with two outputs; the rule runs when a gradient reached either.
+  template <class Saved>
+  void record(const Op& op, const Variable& output, const Variable& second, const Saved& saved) {
     static_assert(std::is_trivially_destructible_v<Saved>, "the arena never runs destructors");
-    append({&op, new (arena_.allocate(sizeof(Saved))) Saved(saved), layer_, output});
+    append({&op, new (arena_.allocate(sizeof(Saved))) Saved(saved), layer_, output, second});
   }
 
-  /// Within a rule: the gradient of the operation's output.
+  /// Within a rule: the gradient of the operation's output; null when none reached it, which only
+  /// happens where there are two.
   const real* gradient_of(const Variable& output) const { return output.slot_->gradient; }
   /// The same, for a rule that uses the memory up (nobody reads it after the rule).
   real* consume_gradient_of(const Variable& output) const { return output.slot_->gradient; }

@@ -89,7 +89,8 @@ void Tape::backward(const Variable& output, const Tensor& seed) {
   if (const GradientSink sink = sink_of(output))
     std::copy_n(seed.data(), seed.elements(), sink.data);
   for (auto node = nodes_.rbegin(); node != nodes_.rend(); ++node) {
-    if (!node->output.slot_->has_gradient)
+    if (!node->output.slot_->has_gradient &&
+        (node->second.empty() || !node->second.slot_->has_gradient))
       continue;
     if (observer_)
       observer_->rule_started(*node);
@@ -116,15 +117,19 @@ std::string Tape::listing() const {
   for (std::size_t i = 0; i < nodes_.size(); ++i) {
     const Node& node = nodes_[i];
     out += std::to_string(i) + "  " + (*node.layer ? node.layer : "-") + "  " + node.op->name +
-           "  " + node.output.shape().text() + "\n";
+           "  " + node.output.shape().text() +
+           (node.second.empty() ? "" : ", " + node.second.shape().text()) + "\n";
   }
   return out;
 }
 
 std::string Tape::first_nonfinite() const {
+  const auto finite = [](const Variable& value) {
+    return value.empty() || std::all_of(value.data(), value.data() + value.elements(),
+                                        [](real x) { return std::isfinite(x); });
+  };
   for (const Node& node : nodes_) {
-    const real* value = node.output.data();
-    if (std::all_of(value, value + node.output.elements(), [](real x) { return std::isfinite(x); }))
+    if (finite(node.output) && finite(node.second))
       continue;
     return (*node.layer ? "layer " + std::string(node.layer) + ", " : std::string()) +
            "operation " + node.op->name;

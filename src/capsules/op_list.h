@@ -7,6 +7,7 @@
   X(squash)                                                                                        \
   X(lengths)                                                                                       \
   X(dynamic_routing)                                                                               \
+  X(em_routing)                                                                                    \
   X(mask)                                                                                          \
   X(margin_loss)
 

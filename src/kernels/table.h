@@ -5,6 +5,8 @@
 // …). No SIMD type, template or inline function may appear here (see lanes.h).
 #pragma once
 
+#include "kernels/em_kernels.h"
+
 #include <mereo/core.h>
 
 #include <cstdint>
@@ -230,6 +232,7 @@ struct Kernels {
   GemmKernels gemm;
   RoutingKernels routing;
   WinogradKernels winograd;
+  EmKernels em;
 };
 
 /// The table in use (see <mereo/isa.h>). Ask once per operation, not per element.

@@ -38,6 +38,7 @@ struct Case {
 std::vector<Case> elementwise_cases();
 std::vector<Case> layer_cases();
 std::vector<Case> capsule_cases();
+std::vector<Case> em_cases();
 
 /// Where the case's rules are wrong, one line each. For each input, alone and together with the
 /// others: <w, J v> = <J^T w, v> for random v and w; that a value used twice gets the sum; and the
