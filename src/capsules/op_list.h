@@ -8,7 +8,8 @@
   X(lengths)                                                                                       \
   X(dynamic_routing)                                                                               \
   X(mask)                                                                                          \
-  X(margin_loss)
+  X(margin_loss)                                                                                   \
+  X(spread_loss)
 
 namespace mereo::ops {
 #define MEREO_DECLARE(name) extern const Op name;
