@@ -63,6 +63,12 @@ void describe(CLI::App& app, Arguments& a) {
       ->check(cli::number(0, true, 1));
   add("--decay-steps", o.schedule.period, "Steps for one such factor")->check(cli::number(0, true));
   add("--clip", o.clip, "Longest gradient; 0: no limit")->check(cli::number(0, false));
+  add("--weight-decay", o.weight_decay,
+      "Minimise half the sum of squares of the weights too, with this factor")
+      ->check(cli::number(0, false));
+  add("--margin-steps", o.margin_steps,
+      "Steps in which the margin of a spread loss rises; 0: all of the run")
+      ->check(cli::number(0, false));
   add("--shift", o.max_shift, "Shift pictures at random by up to so many pixels")
       ->check(cli::whole(0));
   add("--validation", o.validation,
@@ -93,7 +99,8 @@ std::string default_folder(const std::string& data) {
 /// fields.
 Fields settle(CLI::App& app, Arguments& a) {
   // Facts in a config.json that are no options.
-  const std::vector<std::string> facts = {"mereo", "isa", "pictures", "schedule_total"};
+  const std::vector<std::string> facts = {"mereo", "isa", "pictures", "schedule_total",
+                                          "margin_total"};
   if (a.out.empty())
     a.out = default_folder(a.data);
   const bool run = std::filesystem::exists(a.out + "/last.safetensors");
@@ -118,6 +125,7 @@ Fields settle(CLI::App& app, Arguments& a) {
   a.options.directory = a.out;
   a.options.notes = {{"data_dir", a.data_dir},
                      {"image_size", a.image_size},
+                     {"margin_steps", a.options.margin_steps},
                      {"save_seconds", a.options.save_seconds},
                      {"history_steps", a.options.history_steps}};
   return fields;

@@ -104,6 +104,19 @@ struct MarginLoss {
 Variable margin_loss(Tape& tape, Variable lengths, std::span<const std::int32_t> labels,
                      const MarginLoss& options);
 
+/// Mean over the batch of sum_{i != t} max(0, margin - (a_t - a_i))^2, t being the label (Hinton,
+/// Sabour, Frosst 2018, eq. 3): activations (B, J); labels in [0, J).
+Variable spread_loss(Tape& tape, Variable activations, std::span<const std::int32_t> labels,
+                     double margin);
+
+/// How the margin of a spread loss rises in training.
+enum class MarginSchedule {
+  linear, // from 0.2 to 0.9, as in the paper
+  sigmoid // the authors': 0.2 + 0.79 sigmoid(step / 50000 - 4), with step 700,000 at the end
+};
+/// The margin when so much of the training is done, from 0 to 1. Throws Error outside.
+double spread_margin(MarginSchedule schedule, double progress);
+
 /// A convolution whose channels are grouped into poses and squashed: channel = type * pose + atom,
 /// so a capsule is 8 neighbouring CHANNELS of one pixel, never 8 pixels of one channel.
 class PrimaryCapsules {

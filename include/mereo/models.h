@@ -38,9 +38,12 @@ public:
 
   /// images (B, H, W, C). With labels (B) there is a loss. The reconstruction is of the true class
   /// in Mode::training with labels, otherwise of the predicted one. Only Mode::training records
-  /// gradients. Throws Error when the images are not of input()'s shape.
+  /// gradients. `progress`, from 0 to 1, is how much of the training is done: see
+  /// changes_with_progress(). Throws Error when the images are not of input()'s shape.
   virtual Outputs forward(Tape& tape, const Tensor& images, std::span<const std::int32_t> labels,
-                          Mode mode) = 0;
+                          Mode mode, double progress = 1) = 0;
+  /// Whether its loss is another in the course of training, as one with a rising margin is.
+  virtual bool changes_with_progress() const { return false; }
 
   /// Says that the parameters will not change until thaw(): inference, with batches of about so
   /// many images, may keep what it computes from them alone (for CapsNet 38 MB for single images,
@@ -92,8 +95,8 @@ public:
   InputShape input() const override { return config_.input; }
   std::string config() const override;
   Parameters& parameters() override { return parameters_; }
-  Outputs forward(Tape& tape, const Tensor& images, std::span<const std::int32_t> labels,
-                  Mode mode) override;
+  Outputs forward(Tape& tape, const Tensor& images, std::span<const std::int32_t> labels, Mode mode,
+                  double progress = 1) override;
   void freeze(std::int64_t batch) override;
   void thaw() override;
 

@@ -31,13 +31,17 @@ struct Initialiser {
   static Initialiser he(double fan_in);
 };
 
+/// Whether weight decay pulls a parameter towards zero: it does with weights, not with biases.
+enum class Decay { no, yes };
+
 /// All parameters of a model in one aligned block, and their gradients in another: an optimiser, a
 /// checkpoint or a sum over machines is one loop. Each parameter starts on a cache line; the gap
 /// behind it stays zero.
 class Parameters {
 public:
   /// Declares a parameter; returns its index. Only before allocate().
-  int add(std::string name, const Shape& shape, const Initialiser& initialiser);
+  int add(std::string name, const Shape& shape, const Initialiser& initialiser,
+          Decay decay = Decay::no);
   /// Reserves both blocks and draws the starting values. Parameter i draws from Random(seed, i).
   void allocate(std::uint64_t seed);
 
@@ -53,6 +57,9 @@ public:
   /// Offset of a parameter in the blocks.
   std::int64_t offset(int index) const { return entries_[index].offset; }
 
+  /// Adds to the gradients those of factor / 2 times the sum of squares of all weights that decay.
+  void add_weight_decay(double factor) const;
+
   /// The parameter on a tape: with its gradient when training, as a constant when evaluating.
   Variable on(Tape& tape, int index, Mode mode) const;
 
@@ -61,6 +68,7 @@ private:
     std::string name;
     Shape shape;
     Initialiser initialiser;
+    Decay decay;
     std::int64_t offset;
   };
   std::vector<Entry> entries_;

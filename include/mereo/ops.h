@@ -72,6 +72,10 @@ std::shared_ptr<const WinogradWeights> transform_weights(const Shape& x, const T
 /// must outlive the pass.
 Variable squared_error(Tape& tape, Variable x, const Tensor& target, real factor);
 
+/// Mean over the batch of -log softmax(scores)[label], a scalar: scores (B, classes), labels (B) in
+/// [0, classes).
+Variable cross_entropy(Tape& tape, Variable scores, std::span<const std::int32_t> labels);
+
 /// Every operation of this floor. Those of the capsules are in capsule_ops().
 std::span<const Op* const> autodiff_ops();
 

@@ -24,6 +24,12 @@ struct TrainOptions {
   Schedule schedule = {.kind = Schedule::Kind::cosine, .warmup = 100};
   /// Longest gradient, 0 for no limit.
   double clip = 0;
+  /// This times half the sum of squares of all weights, biases left out, is minimised with the
+  /// loss, but not told with it.
+  double weight_decay = 0;
+  /// Steps in which a loss that changes in the course of training (Model::changes_with_progress)
+  /// gets to its end; 0 for all of the run.
+  double margin_steps = 0;
   /// Shift pictures by up to this many pixels each way.
   int max_shift = 2;
   /// Pictures kept out of training to judge it by; -1 for a twelfth of them, 0 for none.

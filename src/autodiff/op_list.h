@@ -12,7 +12,8 @@
   X(softmax)                                                                                       \
   X(dense)                                                                                         \
   X(convolution)                                                                                   \
-  X(squared_error)
+  X(squared_error)                                                                                 \
+  X(cross_entropy)
 
 namespace mereo::ops {
 #define MEREO_DECLARE(name) extern const Op name;

@@ -30,7 +30,7 @@ RoutedCapsules::RoutedCapsules(Parameters& parameters, std::string name, const O
   weight_ =
       parameters.add(name_ + ".weight",
                      {options.children, options.parents, options.parent_pose, options.child_pose},
-                     options.weights);
+                     options.weights, Decay::yes);
   if (options.bias)
     bias_ =
         parameters.add(name_ + ".bias", {options.parents, options.parent_pose}, options.bias_start);

@@ -2,11 +2,10 @@
 //
 //   L = 1/B sum_b sum_k  T_k max(0, m+ - l_k)^2 + lambda (1 - T_k) max(0, l_k - m-)^2
 //   grad_l_k += grad_L / B * (-2 T_k max(0, m+ - l_k) + 2 lambda (1 - T_k) max(0, l_k - m-))
+#include "autodiff/labels.h"
 #include "capsules/op_list.h"
 
 #include <mereo/capsules.h>
-
-#include <algorithm>
 
 namespace mereo {
 
@@ -47,25 +46,15 @@ const Op ops::margin_loss = {"margin_loss", margin_loss_vjp};
 
 Variable margin_loss(Tape& tape, Variable lengths, std::span<const std::int32_t> labels,
                      const MarginLoss& options) {
-  const Shape& shape = lengths.shape();
-  if (shape.rank() != 2 || std::int64_t(labels.size()) != shape[0] || labels.empty())
-    throw Error("margin_loss", "lengths and labels do not fit",
-                "lengths " + shape.text() + ", " + std::to_string(labels.size()) + " labels",
-                "one label for each image of (B, classes)");
-  const std::int64_t B = shape[0], K = shape[1];
-  auto* kept = tape.arena().allocate_array<std::int32_t>(labels.size());
-  std::copy(labels.begin(), labels.end(), kept);
+  const std::int32_t* kept = keep_labels(tape, "margin_loss", lengths, labels);
+  const std::int64_t B = lengths.shape()[0], K = lengths.shape()[1];
   double total = 0;
-  for (std::int64_t b = 0; b < B; ++b) {
-    if (kept[b] < 0 || kept[b] >= K)
-      throw Error("margin_loss", "no such class",
-                  "label " + std::to_string(kept[b]) + " of " + std::to_string(K) + " classes");
+  for (std::int64_t b = 0; b < B; ++b)
     for (std::int64_t k = 0; k < K; ++k) {
       const bool present = kept[b] == k;
       const double by = violation(lengths.data()[b * K + k], present, options);
       total += (present ? 1.0 : double(options.absent_weight)) * by * by;
     }
-  }
   const Variable loss = tape.output({}, {lengths});
   *loss.data() = real(total / double(B));
   tape.record(ops::margin_loss, loss, Saved{lengths, loss, kept, options});

@@ -9,7 +9,8 @@
   X(dynamic_routing)                                                                               \
   X(em_routing)                                                                                    \
   X(mask)                                                                                          \
-  X(margin_loss)
+  X(margin_loss)                                                                                   \
+  X(spread_loss)
 
 namespace mereo::ops {
 #define MEREO_DECLARE(name) extern const Op name;

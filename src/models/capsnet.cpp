@@ -186,7 +186,7 @@ void CapsNet::thaw() {
 }
 
 Outputs CapsNet::forward(Tape& tape, const Tensor& images, std::span<const std::int32_t> labels,
-                         Mode mode) {
+                         Mode mode, double /*progress*/) {
   if (mode == Mode::training)
     thaw(); // the weights are about to change
   Outputs out;

@@ -6,7 +6,7 @@ ConvolutionLayer::ConvolutionLayer(Parameters& parameters, std::string name, con
     : name_(std::move(name)), options_(options) {
   weight_ = parameters.add(name_ + ".weight",
                            {options.kernel, options.kernel, options.channels, options.filters},
-                           options.weights);
+                           options.weights, Decay::yes);
   bias_ = parameters.add(name_ + ".bias", {options.filters}, options.bias);
 }
 
@@ -26,7 +26,7 @@ DenseLayer::DenseLayer(Parameters& parameters, std::string name, std::int64_t in
                        std::int64_t outputs, Activity activity, const Initialiser& weights,
                        const Initialiser& bias)
     : name_(std::move(name)), activity_(activity) {
-  weight_ = parameters.add(name_ + ".weight", {inputs, outputs}, weights);
+  weight_ = parameters.add(name_ + ".weight", {inputs, outputs}, weights, Decay::yes);
   bias_ = parameters.add(name_ + ".bias", {outputs}, bias);
 }
 

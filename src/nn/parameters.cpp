@@ -1,3 +1,6 @@
+#include "autodiff/elementwise.h"
+#include "kernels/table.h"
+
 #include <mereo/nn.h>
 
 #include <algorithm>
@@ -31,7 +34,8 @@ double draw(const Initialiser& initialiser, Random& random) {
 
 } // namespace
 
-int Parameters::add(std::string name, const Shape& shape, const Initialiser& initialiser) {
+int Parameters::add(std::string name, const Shape& shape, const Initialiser& initialiser,
+                    Decay decay) {
   if (!values_.empty())
     throw Error("Parameters::add", "the block is already allocated", name);
   for (const Entry& entry : entries_)
@@ -40,7 +44,7 @@ int Parameters::add(std::string name, const Shape& shape, const Initialiser& ini
   // Shapes may have 2^60 elements each; a sum of two already could not be allocated.
   if (block_elements_ > (std::int64_t{1} << 60))
     throw Error("Parameters::add", "there are too many parameters", name);
-  entries_.push_back({std::move(name), shape, initialiser, block_elements_});
+  entries_.push_back({std::move(name), shape, initialiser, decay, block_elements_});
   constexpr std::int64_t line = std::int64_t(alignment / sizeof(real));
   block_elements_ += (shape.elements() + line - 1) / line * line;
   return count() - 1;
@@ -69,6 +73,21 @@ std::int64_t Parameters::elements() const {
   for (const Entry& entry : entries_)
     total += entry.shape.elements();
   return total;
+}
+
+void Parameters::add_weight_decay(double factor) const {
+  if (factor == 0)
+    return;
+  for (int i = 0; i < count(); ++i) {
+    if (entries_[i].decay == Decay::no)
+      continue;
+    const Tensor weights = value(i), gradients = gradient(i);
+    const auto part = [&](std::int64_t begin, std::int64_t end) {
+      kernels().elementwise.scale(end - begin, real(factor), weights.data() + begin,
+                                  gradients.data() + begin, true);
+    };
+    parallel_chunks(weights.elements(), elementwise_grain, part);
+  }
 }
 
 Variable Parameters::on(Tape& tape, int index, Mode mode) const {

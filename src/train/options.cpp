@@ -2,6 +2,8 @@
 
 #include "train/fields.h"
 
+#include <cmath>
+
 namespace mereo {
 
 namespace {
@@ -17,6 +19,10 @@ void check_options(const TrainOptions& options) {
   demand(options.batch >= 1 && options.batch <= most_pictures,
          "the batch must have 1 to 1048576 pictures", options.batch);
   demand(options.clip >= 0, "the longest gradient must not be negative", options.clip);
+  demand(options.weight_decay >= 0 && std::isfinite(options.weight_decay),
+         "the weight decay must not be negative", options.weight_decay);
+  demand(options.margin_steps >= 0 && std::isfinite(options.margin_steps),
+         "the steps in which the margin rises must not be negative", options.margin_steps);
   demand(options.max_shift >= 0, "the shift must not be negative", options.max_shift);
   demand(options.validation >= -1, "the number of validation pictures must not be negative",
          options.validation);
@@ -31,7 +37,7 @@ void check_options(const TrainOptions& options) {
 
 } // namespace
 
-TrainOptions settle(TrainOptions options, const Dataset& training) {
+TrainOptions settle(TrainOptions options, const Dataset& training, const Model& model) {
   check_options(options);
   if (options.validation < 0)
     options.validation = training.count / 12;
@@ -39,11 +45,14 @@ TrainOptions settle(TrainOptions options, const Dataset& training) {
     throw Error("train", "no pictures are left to train on",
                 std::to_string(options.validation) + " of " + std::to_string(training.count) +
                     " kept for validation");
-  if (options.schedule.kind == Schedule::Kind::cosine && options.schedule.total <= 0) {
-    const std::int64_t pictures = training.count - options.validation;
-    options.schedule.total =
-        double(options.epochs * ((pictures + options.batch - 1) / options.batch));
-  }
+  const std::int64_t pictures = training.count - options.validation;
+  const double steps = double(options.epochs * ((pictures + options.batch - 1) / options.batch));
+  if (options.schedule.kind == Schedule::Kind::cosine && options.schedule.total <= 0)
+    options.schedule.total = steps;
+  if (!model.changes_with_progress())
+    options.margin_steps = 0;
+  else if (options.margin_steps == 0)
+    options.margin_steps = steps;
   return options;
 }
 
@@ -62,6 +71,8 @@ Fields recipe_fields(Model& model, const Dataset& training, const TrainOptions& 
                    {"decay_steps", schedule.period},
                    {"schedule_total", schedule.total},
                    {"clip", options.clip},
+                   {"weight_decay", options.weight_decay},
+                   {"margin_total", options.margin_steps},
                    {"shift", std::int64_t(options.max_shift)},
                    {"validation", options.validation},
                    {"model", model.name()}};
@@ -71,13 +82,15 @@ Fields recipe_fields(Model& model, const Dataset& training, const TrainOptions& 
 }
 
 void check_same_recipe(const std::string& path, const Fields& before, const Fields& now) {
+  // What runs did before these were options.
+  const Fields once = {{"weight_decay", 0.0}, {"margin_total", 0.0}};
   for (const auto& [name, value] : now) {
-    const FieldValue* old = find(before, name);
+    const FieldValue* old = find(before, name) ? find(before, name) : find(once, name);
     if (!old || value_text(*old) != value_text(value))
       throw Error(path, "the run was started with another " + name,
                   (old ? value_text(*old) : "none") + " then, " + value_text(value) + " now",
-                  name == "schedule_total"
-                      ? "a cosine ends with the last epoch: keep the number of epochs"
+                  name == "schedule_total" || name == "margin_total"
+                      ? "it ends with the last epoch: keep the number of epochs"
                       : "resume with what it was started with, or start a new run");
   }
 }

@@ -7,7 +7,7 @@ namespace mereo {
 
 /// The options with everything filled in that was left to choose. Throws Error for one out of
 /// range.
-TrainOptions settle(TrainOptions options, const Dataset& training);
+TrainOptions settle(TrainOptions options, const Dataset& training, const Model& model);
 
 /// Every option that the bits of a run depend on, but the number of epochs. The model's own
 /// configuration is in it as "model.<key>".

@@ -116,12 +116,16 @@ bool Run::run_epoch() {
 
 void Run::step() {
   tape_.reset();
-  const Outputs outputs = model_.forward(tape_, batch_.images, batch_.labels, Mode::training);
+  const double margin_steps = options_.margin_steps;
+  const double progress = margin_steps > 0 ? std::min(1.0, double(state_.step) / margin_steps) : 1;
+  const Outputs outputs =
+      model_.forward(tape_, batch_.images, batch_.labels, Mode::training, progress);
   const double loss = outputs.loss.item();
   if (!std::isfinite(loss))
     fail_loss(loss);
   tape_.backward(outputs.loss);
   Parameters& parameters = model_.parameters();
+  parameters.add_weight_decay(options_.weight_decay);
   const double norm = gradient_norm(parameters.gradients());
   if (!std::isfinite(norm))
     fail_gradient(norm);
@@ -208,7 +212,7 @@ TrainResult train(Model& model, const Dataset& training, const TrainOptions& opt
                   TrainListener& listener) {
   training.check();
   check_fits(model.input(), training);
-  const TrainOptions settled = settle(options, training);
+  const TrainOptions settled = settle(options, training, model);
   return Run(model, training, settled, listener).run();
 }
 

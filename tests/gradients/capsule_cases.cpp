@@ -102,6 +102,22 @@ void add_losses(std::vector<Case>& cases, Random& random) {
       cases.push_back(one);
     }
   }
+  // Draws within the margin of the true class, beyond it and, with one class, none at all.
+  for (std::int64_t classes : {1, 5})
+    for (double margin : {0.2, 0.9}) {
+      Tensor activations({6, classes});
+      for (mereo::real& x : activations.values())
+        x = random.uniform();
+      Case one{"spread loss " + activations.shape().text(),
+               {activations},
+               [margin](Tape& tape, Inputs in) {
+                 const auto last = std::int32_t(in[0].shape()[1] - 1);
+                 const std::int32_t labels[] = {0, last, last / 2, 0, last, 0};
+                 return spread_loss(tape, in[0], labels, margin);
+               }};
+      one.jacobian = true;
+      cases.push_back(one);
+    }
   cases.push_back({"margin loss of lengths of squashed capsules",
                    {normal({3, 4, 5}, random, 0.5)},
                    [](Tape& tape, Inputs in) {

@@ -64,6 +64,14 @@ std::vector<Case> elementwise_cases() {
   cases.push_back({"softmax of many rows", {draw({900, 50})}, [](Tape& tape, Inputs in) {
                      return softmax(tape, in[0]);
                    }});
+  for (const double deviation : {1.0, 30.0}) {
+    Case one{"cross-entropy", {normal({4, 5}, random, deviation)}, [](Tape& tape, Inputs in) {
+               static constexpr std::int32_t labels[] = {0, 4, 2, 4};
+               return cross_entropy(tape, in[0], labels);
+             }};
+    one.jacobian = true;
+    cases.push_back(one);
+  }
   Case ties{"softmax of ties", {Tensor({2, 3})}, [](Tape& tape, Inputs in) {
               return softmax(tape, in[0]);
             }};
