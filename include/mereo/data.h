@@ -10,13 +10,22 @@
 
 namespace mereo {
 
+/// How a picture of a NORB set was taken, in the codes of its files.
+struct Viewpoint {
+  std::int32_t instance;  // which object of its class, from 0
+  std::int32_t elevation; // of the camera, 0 to 8: 30 to 70 degrees in steps of 5
+  std::int32_t azimuth;   // 0, 2, ..., 34: times 10 degrees
+  std::int32_t lighting;  // from 0
+};
+
 /// Labelled pictures of one size, 8 bits a channel.
 struct Dataset {
   std::string name;
   std::int64_t count = 0, height = 0, width = 0, channels = 0, classes = 0;
-  std::vector<std::uint8_t> pixels;     // (count, height, width, channels)
-  std::vector<std::int32_t> labels;     // (count), each in [0, classes)
-  std::vector<std::string> class_names; // (classes)
+  std::vector<std::uint8_t> pixels;       // (count, height, width, channels)
+  std::vector<std::int32_t> labels;       // (count), each in [0, classes)
+  std::vector<std::string> class_names;   // (classes)
+  std::vector<Viewpoint> viewpoints = {}; // (count), or empty where nothing is known of them
 
   std::int64_t image_size() const { return height * width * channels; }
   /// Writes picture i to out (height, width, channels), divided by 255 and moved down by dy and
