@@ -7,27 +7,21 @@
 
 namespace fixture {
 
+using namespace mereo;
+
 /// Magic number, rank, sizes.
 inline std::string norb_header(std::uint32_t magic, std::uint32_t rank,
                                std::initializer_list<std::uint32_t> sizes) {
-  std::string bytes = mereo::little_endian(magic, 4) + mereo::little_endian(rank, 4);
+  std::string bytes = little_endian(magic, 4) + little_endian(rank, 4);
   for (const std::uint32_t size : sizes)
-    bytes += mereo::little_endian(size, 4);
+    bytes += little_endian(size, 4);
   return bytes;
 }
 
 inline std::string norb_numbers(std::initializer_list<std::int32_t> numbers) {
   std::string bytes;
   for (const std::int32_t number : numbers)
-    bytes += mereo::little_endian(std::uint32_t(number), 4);
-  return bytes;
-}
-
-/// count bytes that differ from their neighbours.
-inline std::string pattern(std::size_t count, unsigned start = 0) {
-  std::string bytes;
-  for (std::size_t i = 0; i < count; ++i)
-    bytes += char((start + i * 31) % 251);
+    bytes += little_endian(std::uint32_t(number), 4);
   return bytes;
 }
 

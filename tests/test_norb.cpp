@@ -4,6 +4,7 @@
 
 #include <doctest/doctest.h>
 #include <numeric>
+#include <set>
 
 using namespace mereo;
 using namespace fixture;
@@ -26,6 +27,20 @@ Pairs read_pairs(const std::string& path) {
     reader.read(&pairs.pixels[i], std::min<std::size_t>(3, pairs.pixels.size() - i));
   reader.finish();
   return pairs;
+}
+
+/// Writes a part of a set: pictures of side x side whose label, facts and pixels follow from their
+/// number, all 18 x 9 viewpoints in turn.
+void put_set(const NorbPaths& paths, std::int64_t count, std::int64_t side) {
+  NorbSetWriter writer(paths, count, side, side);
+  for (std::int64_t i = 0; i < count; ++i) {
+    const auto n = std::int32_t(i);
+    const std::string text = pattern(std::size_t(2 * side * side), unsigned(i));
+    const std::vector<std::uint8_t> pair(text.begin(), text.end());
+    const std::int32_t label[] = {n % 5}, facts[] = {n % 10, n / 18 % 9, n % 18 * 2, n % 6};
+    writer.append(pair, label, facts);
+  }
+  writer.commit();
 }
 
 } // namespace
@@ -151,4 +166,124 @@ TEST_CASE("smallNORB's files keep their official names") {
         "d/smallnorb-5x46789x9x18x6x2x96x96-training-dat.mat");
   CHECK(norb_paths("smallnorb", Split::test, "d").info ==
         "d/smallnorb-5x01235x9x18x6x2x96x96-testing-info.mat");
+}
+
+TEST_CASE("a NORB set is pairs as two channels, labels, class names and viewpoints") {
+  const Scratch scratch;
+  const NorbPaths paths = norb_paths("toys", Split::train, scratch.folder());
+  put_set(paths, 200, 6); // several blocks, the last one short
+  const Dataset data = read_norb(paths.dat, paths.cat, paths.info, {0, 6, 6});
+  CHECK(data.count == 200);
+  CHECK(data.image_size() == 6 * 6 * 2);
+  CHECK(data.class_names[4] == "car");
+  const Dataset left = read_norb(paths.dat, paths.cat, paths.info, {1, 6, 6});
+  CHECK(left.channels == 1);
+  int wrong = 0;
+  for (std::size_t i = 0; i < 200; ++i) {
+    const std::string pair = pattern(72, unsigned(i));
+    for (std::size_t k = 0; k < 36; ++k) {
+      wrong += data.pixels[i * 72 + 2 * k] != std::uint8_t(pair[k]);
+      wrong += data.pixels[i * 72 + 2 * k + 1] != std::uint8_t(pair[36 + k]);
+      wrong += left.pixels[i * 36 + k] != std::uint8_t(pair[k]);
+    }
+    wrong += data.labels[i] != std::int32_t(i % 5);
+  }
+  CHECK(wrong == 0);
+  const Viewpoint& view = data.viewpoints[199];
+  CHECK(view.instance == 9);
+  CHECK(view.elevation == 199 / 18 % 9);
+  CHECK(view.azimuth == 2 * (199 % 18));
+  CHECK(view.lighting == 1);
+  CHECK_THROWS_AS(read_norb(paths.dat, paths.cat, paths.info, {3, 6, 6}), Error);
+}
+
+TEST_CASE("NORB pictures of 96x96 are halved by the mean of each 2x2 pixels") {
+  const Scratch scratch;
+  const NorbPaths paths = norb_paths("toys", Split::train, scratch.folder());
+  put_set(paths, 3, 96);
+  const Dataset data = read_norb(paths.dat, paths.cat, paths.info);
+  CHECK(data.height == 48);
+  CHECK(data.width == 48);
+  int wrong = 0;
+  for (std::size_t i = 0; i < 3; ++i) {
+    const std::string pair = pattern(2 * 96 * 96, unsigned(i));
+    for (std::size_t c = 0; c < 2; ++c)
+      for (std::size_t y = 0; y < 48; ++y)
+        for (std::size_t x = 0; x < 48; ++x) {
+          int sum = 0;
+          for (const std::size_t at : {0, 1, 96, 97})
+            sum += std::uint8_t(pair[c * 96 * 96 + 2 * y * 96 + 2 * x + at]);
+          wrong += data.pixels[((i * 48 + y) * 48 + x) * 2 + c] != (sum + 2) / 4;
+        }
+  }
+  CHECK(wrong == 0);
+}
+
+TEST_CASE("files of a NORB set that contradict each other are errors") {
+  const Scratch scratch;
+  const std::string dat = scratch.path("dat"), cat = scratch.path("cat"),
+                    info = scratch.path("info");
+  const auto complaint = [&] { return error_of([&] { read_norb(dat, cat, info, {2, 2, 2}); }); };
+  const auto good = [&] {
+    put(dat, norb_dat(2, 2, 2, pattern(16)));
+    put(cat, norb_cat({4, 0}));
+    put(info, norb_info({9, 8, 34, 5, 0, 0, 0, 0}));
+  };
+  good();
+  CHECK(complaint().empty());
+  for (const auto& text : {norb_cat({4}), norb_cat({4, 0, 1}), norb_cat({4, 5}), norb_cat({4, -1}),
+                           norb_info({1, 0, 0, 0, 1, 0, 0, 0})}) {
+    put(cat, text);
+    CHECK(!complaint().empty());
+  }
+  good();
+  for (const auto& text :
+       {norb_info({0, 0, 0, 0}), norb_info({0, 9, 0, 0, 0, 0, 0, 0}),
+        norb_info({0, 0, 3, 0, 0, 0, 0, 0}), norb_info({0, 0, 36, 0, 0, 0, 0, 0}),
+        norb_info({-1, 0, 0, 0, 0, 0, 0, 0}),
+        norb_header(0x1e3d4c54, 2, {4, 2, 1}) + norb_numbers({0, 0, 0, 0, 0, 0, 0, 0})}) {
+    put(info, text);
+    CHECK(complaint().starts_with(info));
+  }
+  good();
+  put(dat, norb_header(0x1e3d4c55, 4, {2, 1, 2, 4}) + pattern(16));
+  CHECK(complaint().find("not pairs") != std::string::npos);
+}
+
+TEST_CASE("NORB sets by name, and the novel and familiar viewpoints of both experiments") {
+  const Scratch scratch;
+  for (const std::string set : {"smallnorb", "toys"}) {
+    const std::string folder = scratch.path(set);
+    std::filesystem::create_directories(folder);
+    const std::string hint = set == "toys" ? "build/render toys" : "tools/fetch.sh smallnorb";
+    CHECK_THROWS_WITH_AS(load_dataset(set + "-azimuth", Split::familiar, scratch.folder()),
+                         doctest::Contains(hint.c_str()), Error);
+    for (const Split split : {Split::train, Split::test})
+      put_set(norb_paths(set, split, folder), 2 * 18 * 9, 4);
+    const NorbPaths test = norb_paths(set, Split::test, folder);
+    put(test.dat + ".gz", gzip_of(got(test.dat)));
+    std::filesystem::remove(test.dat);
+
+    const auto load = [&](const std::string& ending, Split split) {
+      const Dataset data = load_dataset(set + ending, split, scratch.folder(), {1, 2, 2});
+      CHECK(data.name == set + ending);
+      return data;
+    };
+    CHECK(load("", Split::train).count == 324);
+    CHECK(load("", Split::test).count == 324);
+    CHECK_THROWS_WITH_AS(load("", Split::familiar), doctest::Contains("no familiar part"), Error);
+    const std::set<int> front{30, 32, 34, 0, 2, 4}, low{0, 1, 2};
+    for (const Split split : {Split::train, Split::test, Split::familiar}) {
+      const bool novel = split == Split::test;
+      const Dataset azimuth = load("-azimuth", split), elevation = load("-elevation", split);
+      CHECK(azimuth.count == (novel ? 216 : 108));
+      CHECK(elevation.count == (novel ? 216 : 108));
+      for (const Viewpoint& view : azimuth.viewpoints)
+        CHECK(front.contains(view.azimuth) != novel);
+      for (const Viewpoint& view : elevation.viewpoints)
+        CHECK(low.contains(view.elevation) != novel);
+    }
+  }
+  CHECK_THROWS_AS(load_dataset("smallnorb-lighting", Split::train, scratch.folder()), Error);
+  CHECK_THROWS_AS(load_dataset("mnist", Split::familiar, scratch.folder()), Error);
 }
