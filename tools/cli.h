@@ -122,6 +122,14 @@ inline CLI::Validator one_of(std::vector<std::string> words) {
       "{" + list + "}");
 }
 
+/// "mnist, ... or folder:PATH"
+inline std::string data_names() {
+  std::string list;
+  for (const std::string& name : mereo::dataset_names())
+    list += name + ", ";
+  return list + "or folder:PATH";
+}
+
 /// A data set by name, or folder:PATH.
 inline CLI::Validator data_name() {
   return CLI::Validator(
@@ -130,11 +138,7 @@ inline CLI::Validator data_name() {
         if (text.starts_with("folder:") ||
             std::find(names.begin(), names.end(), text) != names.end())
           return {};
-        std::string list;
-        for (const std::string& name : names)
-          list += name + ", ";
-        return "must be " + list + "or folder:PATH, not \"" + text + "\"" +
-               did_you_mean(text, names);
+        return "must be " + data_names() + ", not \"" + text + "\"" + did_you_mean(text, names);
       },
       "");
 }

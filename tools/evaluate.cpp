@@ -66,9 +66,8 @@ int run(int argc, char** argv) {
   CLI::App app("Tells the error of a checkpoint on a data set, by class, with the confusions.");
   app.add_option("CHECKPOINT", checkpoint, "A .safetensors file or a run folder (its best one)")
       ->required();
-  app.add_option(
-         "--data", data_name,
-         "Data set: mnist, fashion-mnist, cifar10 or folder:PATH [the one it was trained on]")
+  app.add_option("--data", data_name,
+                 "Data set: " + cli::data_names() + " [the one it was trained on]")
       ->check(cli::data_name());
   app.add_option("--data-dir", data_dir, "Where data sets are")->capture_default_str();
   app.add_option("--split", split, "Which part of it")
@@ -89,7 +88,7 @@ int run(int argc, char** argv) {
   if (data_name.empty())
     data_name = loaded.info.data;
   // Pictures of a folder come in any size; the named sets do not, and are refused below.
-  const FolderOptions folder{int(input.channels), input.height, input.width};
+  const PictureOptions folder{int(input.channels), input.height, input.width};
   const Dataset data =
       load_dataset(data_name, split == "test" ? Split::test : Split::train, data_dir, folder);
   check_fits(input, data);

@@ -27,8 +27,7 @@ void describe(CLI::App& app, Arguments& a) {
   const auto add = [&](const char* flag, auto& value, const std::string& text) {
     return app.add_option(flag, value, text)->capture_default_str();
   };
-  add("--data", a.data, "Data set: mnist, fashion-mnist, cifar10 or folder:PATH")
-      ->check(cli::data_name());
+  add("--data", a.data, "Data set: " + cli::data_names())->check(cli::data_name());
   add("--data-dir", a.data_dir, "Where data sets are");
   add("--image-size", a.image_size,
       "Resize pictures of a folder to this height and width; 0: as they are")
@@ -244,7 +243,7 @@ double peak_memory() {
 }
 
 /// The test set, or nothing for a folder that has none.
-std::optional<Dataset> load_test(const Arguments& a, const FolderOptions& folder) {
+std::optional<Dataset> load_test(const Arguments& a, const PictureOptions& folder) {
   if (a.data.starts_with("folder:") && !std::filesystem::exists(a.data.substr(7) + "/test"))
     return {};
   return load_dataset(a.data, Split::test, a.data_dir, folder);
@@ -259,7 +258,7 @@ int run(int argc, char** argv) {
     return *code;
   const Fields file = settle(app, a);
   set_threads(a.threads);
-  const FolderOptions folder{.height = a.image_size, .width = a.image_size};
+  const PictureOptions folder{.height = a.image_size, .width = a.image_size};
   const Dataset training = load_dataset(a.data, Split::train, a.data_dir, folder);
   const std::optional<Dataset> test = load_test(a, folder);
   const std::unique_ptr<Model> model = build(a, training, file);

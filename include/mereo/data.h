@@ -4,19 +4,29 @@
 #include <mereo/tensor.h>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 namespace mereo {
 
+/// How a picture of a NORB set was taken, in the codes of its files.
+struct Viewpoint {
+  std::int32_t instance;  // which object of its class, from 0
+  std::int32_t elevation; // of the camera, 0 to 8: 30 to 70 degrees in steps of 5
+  std::int32_t azimuth;   // 0, 2, ..., 34: times 10 degrees
+  std::int32_t lighting;  // from 0
+};
+
 /// Labelled pictures of one size, 8 bits a channel.
 struct Dataset {
   std::string name;
   std::int64_t count = 0, height = 0, width = 0, channels = 0, classes = 0;
-  std::vector<std::uint8_t> pixels;     // (count, height, width, channels)
-  std::vector<std::int32_t> labels;     // (count), each in [0, classes)
-  std::vector<std::string> class_names; // (classes)
+  std::vector<std::uint8_t> pixels;       // (count, height, width, channels)
+  std::vector<std::int32_t> labels;       // (count), each in [0, classes)
+  std::vector<std::string> class_names;   // (classes)
+  std::vector<Viewpoint> viewpoints = {}; // (count), or empty where nothing is known of them
 
   std::int64_t image_size() const { return height * width * channels; }
   /// Writes picture i to out (height, width, channels), divided by 255 and moved down by dy and
@@ -26,9 +36,20 @@ struct Dataset {
   void check() const;
 };
 
-enum class Split { train, test };
+/// The test set of the viewpoint experiments (see load_dataset()) holds the viewpoints that
+/// training has not seen; familiar is the rest of it.
+enum class Split { train, test, familiar };
 
 // --- readers; each checks every claim of its files and throws Error naming the file
+
+/// What pictures become as they are read.
+struct PictureOptions {
+  /// Of a folder: 1 grey, 3 RGB, 0 as the first picture has it. Of a NORB set: 2 both pictures of
+  /// each pair, the left one first, 1 the left one alone, 0 both.
+  int channels = 0;
+  /// Resized to this. 0 in a folder: all must have the first picture's size; in a NORB set: 48.
+  std::int64_t height = 0, width = 0;
+};
 
 /// An idx pair (MNIST, Fashion-MNIST), plain or gzip. classes bounds the labels.
 Dataset read_idx(const std::string& images_path, const std::string& labels_path,
@@ -42,15 +63,16 @@ Dataset read_cifar_binary(const std::vector<std::string>& paths);
 Dataset read_cifar_sheets(const std::vector<std::string>& sheet_paths,
                           const std::string& labels_path);
 
-struct FolderOptions {
-  int channels = 0;                   // 1 grey, 3 RGB, 0 as the first picture has it
-  std::int64_t height = 0, width = 0; // resize to this; 0: all must have the first picture's size
-};
-
 /// A folder with one sub-folder of png/jpg pictures a class, classes sorted by name, pictures too.
 /// When class_names is not empty, those are the classes, and another sub-folder is an Error.
-Dataset read_image_folder(const std::string& path, const FolderOptions& options = {},
+Dataset read_image_folder(const std::string& path, const PictureOptions& options = {},
                           const std::vector<std::string>& class_names = {});
+
+/// One part of a NORB set (LeCun, Huang, Bottou 2004), three files, plain or gzip: the pairs of
+/// pictures, their classes and their viewpoints. keep chooses among them; null for all.
+Dataset read_norb(const std::string& dat_path, const std::string& cat_path,
+                  const std::string& info_path, const PictureOptions& options = {},
+                  const std::function<bool(const Viewpoint&)>& keep = nullptr);
 
 // --- by name
 
@@ -60,10 +82,14 @@ std::vector<std::string> dataset_names();
 /// name        one of dataset_names(), looked for in data_dir/name; or "folder:PATH", where
 ///             PATH/train and PATH/test are the splits, and a PATH without them is all training
 ///             data (asking for its test split is an Error)
-/// options     for "folder:PATH" only
+/// options     for "folder:PATH" and NORB sets only
+/// "smallnorb-azimuth", "smallnorb-elevation" and the same of toys are the two experiments with
+/// novel viewpoints of Hinton, Sabour, Frosst 2018, section 5.2: training pictures from the third
+/// of the azimuths around the front (300 to 40 degrees), or of the elevations, the lowest; test
+/// pictures from the others; and, as Split::familiar, test pictures from the same third.
 /// Throws Error with a hint how to fetch it when a file is missing.
 Dataset load_dataset(const std::string& name, Split split, const std::string& data_dir = "data",
-                     const FolderOptions& options = {});
+                     const PictureOptions& options = {});
 
 // --- splits
 
