@@ -5,7 +5,7 @@
 
 namespace mereo {
 
-enum class Purpose : std::uint64_t { shuffle = 0xd1, shift = 0xd2, validation = 0xd3 };
+enum class Purpose : std::uint64_t { shuffle = 0xd1, shift = 0xd2, validation = 0xd3, toy = 0xd5 };
 
 inline constexpr std::int64_t epoch_limit = 1 << 24;
 
