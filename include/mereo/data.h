@@ -93,6 +93,11 @@ Dataset load_dataset(const std::string& name, Split split, const std::string& da
 
 // --- made here
 
+struct ToysOptions {
+  std::uint64_t seed = 1; // another one makes other toys
+  int azimuths = 18;      // only the first so many, for a look: 1350 pairs each
+};
+
 /// Makes a part of "toys" in a folder: smallNORB's design with solids of our own, five categories
 /// of ten instances that differ in the shapes and proportions of their parts, 9 elevations (30 to
 /// 70 degrees), 18 azimuths, 6 lightings, stereo pairs of 96x96. Training has instances 4, 6, 7, 8,
@@ -104,13 +109,10 @@ Dataset load_dataset(const std::string& name, Split split, const std::string& da
 /// (4, 4) goes on to the right camera; eyes (2, 3) has scale, centre x and centre y of both, so
 /// that a point (x, y, z) is at pixel scale * x / z + centre x, scale * y / z + centre y.
 ///
-/// seed      another one makes other toys
-/// progress  is told the pairs done and their number; when it answers false, nothing is left and
-/// the
-///           result is false
-/// Files appear when all is done. Throws Error when they cannot be written, and for
-/// Split::familiar.
-bool make_toys(const std::string& folder, Split split, std::uint64_t seed = 1,
+/// progress is told the pairs done and their number; when it answers false, the result is false and
+/// nothing is left. The files appear when all is done. Throws Error when they cannot be written,
+/// for an option out of range, and for Split::familiar.
+bool make_toys(const std::string& folder, Split split, const ToysOptions& options = {},
                const std::function<bool(std::int64_t, std::int64_t)>& progress = nullptr);
 
 // --- splits

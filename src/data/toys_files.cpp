@@ -15,7 +15,6 @@ namespace {
 constexpr int train_instances[] = {4, 6, 7, 8, 9}, test_instances[] = {0, 1, 2, 3, 5};
 constexpr int views = toy_categories * toy_elevations; // of one instance number and azimuth
 constexpr std::int64_t pairs_at_once = std::int64_t(views) * toy_lightings;
-constexpr std::int64_t pair_count = pairs_at_once * toy_azimuths * std::ssize(train_instances);
 
 void put_pose(const Pose& pose, real* out) {
   std::transform(pose.m.begin(), pose.m.end(), out, [](double x) { return real(x); });
@@ -37,7 +36,7 @@ struct Row {
 /// What is known of each picture.
 class Truth {
 public:
-  explicit Truth(const std::vector<Row>& rows) {
+  Truth(const std::vector<Row>& rows, std::int64_t pairs) {
     for (const Row& row : rows)
       for (std::size_t c = 0; c < row.toys.size(); ++c) {
         std::string names;
@@ -48,8 +47,8 @@ public:
                        std::to_string(row.choices[c].instance)] = names;
         parts_ = std::max(parts_, std::int64_t(placed.size()) - 1);
       }
-    whole_ = Tensor({pair_count, 4, 4});
-    part_ = Tensor({pair_count, parts_, 4, 4});
+    whole_ = Tensor({pairs, 4, 4});
+    part_ = Tensor({pairs, parts_, 4, 4});
   }
 
   void put(std::int64_t pair, const Part& toy, const Pose& for_left_eye) {
@@ -117,31 +116,35 @@ Block take(const Row& row, int azimuth, std::int64_t first_pair, Truth& truth) {
 
 } // namespace
 
-bool make_toys(const std::string& folder, Split split, std::uint64_t seed,
+bool make_toys(const std::string& folder, Split split, const ToysOptions& options,
                const std::function<bool(std::int64_t, std::int64_t)>& progress) {
   if (split == Split::familiar)
     throw Error("make_toys", "toys are made for training and for testing");
+  if (options.azimuths < 1 || options.azimuths > toy_azimuths)
+    throw Error("make_toys", "there are 1 to 18 azimuths", std::to_string(options.azimuths));
   std::error_code failure;
   std::filesystem::create_directories(folder, failure);
   if (failure)
     throw Error(folder, "cannot be made: " + failure.message());
-  const NorbPaths paths = norb_paths("toys", split, folder);
-  NorbSetWriter writer(paths, pair_count, toy_side, toy_side);
+
   std::vector<Row> rows;
   for (const int instance : split == Split::train ? train_instances : test_instances)
-    rows.emplace_back(instance, seed);
-  Truth truth(rows);
+    rows.emplace_back(instance, options.seed);
+  const std::int64_t count = std::ssize(rows) * options.azimuths * pairs_at_once;
+  const NorbPaths paths = norb_paths("toys", split, folder);
+  NorbSetWriter writer(paths, count, toy_side, toy_side);
+  Truth truth(rows, count);
   std::int64_t done = 0;
   for (const Row& row : rows)
-    for (int azimuth = 0; azimuth < toy_azimuths; ++azimuth) {
+    for (int azimuth = 0; azimuth < options.azimuths; ++azimuth) {
       const Block block = take(row, azimuth, done, truth);
       writer.append(block.pairs, block.labels, block.facts);
       done += pairs_at_once;
-      if (progress && !progress(done, pair_count))
+      if (progress && !progress(done, count))
         return false;
     }
-  const std::string poses = paths.dat.substr(0, paths.dat.size() - std::string("dat.mat").size());
-  truth.write(poses + "poses.safetensors",
+  const std::string prefix = paths.dat.substr(0, paths.dat.rfind("dat.mat"));
+  truth.write(prefix + "poses.safetensors",
               toy_eyes(stage_toy(rows[0].toys[0], rows[0].choices[0], 0), 0));
   writer.commit();
   return true;
