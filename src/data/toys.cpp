@@ -152,21 +152,24 @@ ToyStage stage_toy(const Part& toy, const ToyChoice& choice, int azimuth) {
   for (const Lamp& lamp : lamps) {
     const Light key{towards(lamp.azimuth, lamp.elevation), lamp.brightness, {}};
     const Light fill{towards(lamp.azimuth + 160, 40), 0.2 * lamp.brightness, {}};
-    stage.lightings.push_back({lamp.ambient, {with_shadows(key, alone, 192, 0.05), fill}});
+    stage.lightings.push_back({lamp.ambient, {with_shadows(key, alone, 256, 0.05), fill}});
   }
   return stage;
 }
 
+std::array<Camera, 2> eyes_on(const Vec3& aim, double degrees, int side) {
+  const Pose view = Pose::look_at(aim + distance * towards(0, degrees), aim);
+  return stereo_pair(Camera::perspective(view, side, side, field_of_view), baseline, distance);
+}
+
 std::array<Camera, 2> toy_eyes(const ToyStage& stage, int elevation) {
   Random random = drawn(Drawn::aim, stage, elevation);
-  constexpr double pixel = 0.0227, most = 3 * pixel; // at the toy
-  const auto off = [&] { return most * (2.0 * random.uniform() - 1); };
-  const double across = off(), up = off();
+  constexpr double pixel = distance * field_of_view / toy_side, most = 3 * pixel; // at the toy
   const double degrees = 30 + 5 * elevation;
-  const Vec3 aim = stage.middle + across * Vec3{0, 1, 0} + up * towards(180, 90 - degrees);
-  const Pose view = Pose::look_at(aim + distance * towards(0, degrees), aim);
-  return stereo_pair(Camera::perspective(view, toy_side, toy_side, field_of_view), baseline,
-                     distance);
+  const double across = most * (2.0 * random.uniform() - 1);
+  const double up = most * (2.0 * random.uniform() - 1);
+  return eyes_on(stage.middle + across * Vec3{0, 1, 0} + up * towards(180, 90 - degrees), degrees,
+                 toy_side);
 }
 
 std::vector<std::uint8_t> photograph(const ToyStage& stage, int elevation) {

@@ -53,8 +53,12 @@ struct ToyStage {
 /// azimuth: 0 to 17, times 20 degrees.
 ToyStage stage_toy(const Part& toy, const ToyChoice& choice, int azimuth);
 
-/// The left and the right eye at an elevation, 0 to 8: 30 to 70 degrees. They aim near the toy's
-/// middle, up to 3 pixels off.
+/// The left and the right eye of a camera that looks at a point from an elevation in degrees, with
+/// pictures of side x side.
+std::array<Camera, 2> eyes_on(const Vec3& aim, double degrees, int side);
+
+/// Those of the data set, at an elevation 0 to 8: 30 to 70 degrees. They aim near the toy's middle,
+/// up to 3 pixels off.
 std::array<Camera, 2> toy_eyes(const ToyStage& stage, int elevation);
 
 /// Both eyes' pictures under all lightings, with a sensor's noise:
