@@ -69,15 +69,43 @@ expect 'predict as JSON' 0 '"lengths"' predict whole whole/reconstructions.png \
 [ -s chosen.png ] || fail 'predict does not write where it was told to'
 expect 'predict no picture' 1 'config.json' predict whole whole/config.json
 
+# --- stereo pairs, seen through crops
+expect 'a set that is not there' 1 'fetch.sh smallnorb' train --data smallnorb --out none
+expect 'a decoder and standardised pictures' 1 'decoder=false' train --data toys --out none
+bare='--epochs 1 --model-config decoder=false'
+# shellcheck disable=SC2086 # the options are words
+train_toys() { train $bare "$@"; }
+expect 'stereo pairs' 0 'crop 32, standardised' train_toys --data toys --out toys
+[ ! -e toys/reconstructions.png ] || fail 'a network without a decoder leaves reconstructions.png'
+for field in '"brightness": 0.247' '"contrast": 0.8' '"crop": 32' '"standardize": 1' '"shift": 0' \
+  '"model.height": 32' '"model.channels": 2'; do
+  grep -q "$field" toys/config.json || fail "the usual view of toys is not in config.json: $field"
+done
+expect 'they are resumed as they were' 0 'test error' train_toys --resume --out toys
+expect 'another crop is another run' 1 'another crop' train_toys --resume --out toys --crop 28
+expect 'evaluate a crop' 0 'of 54' evaluate toys
+expect 'evaluate 13 crops' 0 'of 54' evaluate toys --crops 13
+expect '13 crops of a whole picture' 1 'whole pictures' evaluate whole --crops 13
+expect 'novel viewpoints' 0 'of 36' evaluate toys --data toys-azimuth
+expect 'familiar viewpoints' 0 '"split": "familiar"' evaluate toys --data toys-elevation --split familiar --json
+grep -q '"count": 18' out || fail 'the familiar viewpoints are not a third'
+expect 'no familiar viewpoints' 1 'no familiar part' evaluate toys --split familiar
+expect 'predict from a pair' 1 'channels 1' predict toys whole/reconstructions.png
+expect 'the left picture alone' 0 'test error' train_toys --data toys-elevation --channels 1 --crop 36 --image-size 40 \
+  --batch 8 --validation 6 --standardize 0 --out left
+grep -q '"pictures": 36' left/config.json || fail 'not the training viewpoints alone'
+expect 'its test pictures' 0 'of 36' evaluate left
+expect 'predict from one' 0 'car' predict left whole/reconstructions.png
+
 # --- render
 expect 'render nothing' 2 'what is it to render: toys, sheet or turntable' "$BUILD/render"
 expect 'a command misspelt' 2 'did you mean toys' "$BUILD/render" toyz
 expect 'a flag of a command misspelt' 2 'did you mean --azimuths' "$BUILD/render" toys --azimuth 1
 expect 'more azimuths than there are' 2 '--azimuths: must be a whole number from 1 to 18' "$BUILD/render" toys --azimuths 19
-expect 'a sheet of toys that are not there' 1 'build/render toys' "$BUILD/render" sheet --data toys -o sheet.png
-expect 'render toys' 0 'test part of toys in data/toys' "$BUILD/render" toys --azimuths 1
-[ "$(wc -c <data/toys/toys-testing-dat.mat)" = $((24 + 1350 * 2 * 96 * 96)) ] || fail 'render toys: not 1350 pairs'
-expect 'a sheet of toys' 0 '1350 pictures of toys' "$BUILD/render" sheet --data toys --split test -o sheet.png
+expect 'a sheet of toys that are not there' 1 'build/render toys' "$BUILD/render" sheet --data toys --data-dir nowhere -o sheet.png
+expect 'render toys' 0 'test part of toys in made/toys' "$BUILD/render" toys --out made/toys --azimuths 1
+[ "$(wc -c <made/toys/toys-testing-dat.mat)" = $((24 + 1350 * 2 * 96 * 96)) ] || fail 'render toys: not 1350 pairs'
+expect 'a sheet of toys' 0 '1350 pictures of toys' "$BUILD/render" sheet --data toys --data-dir made --split test -o sheet.png
 expect 'a sheet of digits' 0 '260 pictures of mnist' "$BUILD/render" sheet --data mnist --columns 30 -o digits.png
 expect 'a turntable' 0 'car 3, .* at 18 azimuths' "$BUILD/render" turntable --category car --instance 3 --side 20 -o car.png
 for file in sheet digits car; do [ -s $file.png ] || fail "render leaves no $file.png"; done

@@ -195,6 +195,9 @@ TEST_CASE("a NORB set is pairs as two channels, labels, class names and viewpoin
   CHECK(view.azimuth == 2 * (199 % 18));
   CHECK(view.lighting == 1);
   CHECK_THROWS_AS(read_norb(paths.dat, paths.cat, paths.info, {3, 6, 6}), Error);
+  const auto none = [](const Viewpoint&) { return false; };
+  CHECK_THROWS_WITH_AS(read_norb(paths.dat, paths.cat, paths.info, {}, none),
+                       doctest::Contains("is empty"), Error);
 }
 
 TEST_CASE("NORB pictures of 96x96 are halved by the mean of each 2x2 pixels") {

@@ -130,19 +130,65 @@ struct TrainValidation {
 TrainValidation carve_validation(const std::vector<std::int32_t>& labels, std::int64_t count,
                                  std::uint64_t seed);
 
+// --- views
+
+/// Where a crop lies: so far below and to the right of the middle.
+struct CropOffset {
+  std::int64_t dy = 0, dx = 0;
+};
+
+/// What happens to a picture between the data set and the network, in this order: that of the
+/// authors' code of matrix capsules (Hinton, Sabour, Frosst 2018).
+///
+/// With standardize, brightness cancels out, and so does contrast as far as the channels have the
+/// same mean: as nothing is clamped, all that such jitter can change is how far the channels lie
+/// apart.
+struct View {
+  // At random, and only to train:
+  int max_shift = 0;     // moved by (dy, dx) in [-max_shift, max_shift]^2; zero comes in
+  double brightness = 0; // a number in [-brightness, brightness] is added
+  double contrast = 0;   // distances from the channel's mean times one in [1-contrast, 1+contrast]
+  // Always:
+  std::int64_t crop = 0;    // crop x crop pixels are cut out, where chance has it when training,
+                            // otherwise in the middle; 0: the whole picture
+  bool standardize = false; // to mean 0 and deviation 1 over pixels and channels
+
+  /// Of a picture's height or width, how much the network sees.
+  std::int64_t seen(std::int64_t side) const { return crop > 0 ? crop : side; }
+  /// Whether pixels stay in [0, 1], as they must for a network that reconstructs them.
+  bool keeps_range() const { return !standardize && brightness == 0 && contrast == 0; }
+  /// What is left to evaluate with: nothing random.
+  View still() const { return {.crop = crop, .standardize = standardize}; }
+  /// Throws Error for numbers out of range for pictures of this size.
+  void check(std::int64_t height, std::int64_t width) const;
+};
+
+/// How a data set is usually trained on. NORB sets (from 48x48): the view of the authors' code,
+/// brightness 63/255, contrast 0.8, crop 32, standardised. Others: shifted by up to 2 pixels.
+View usual_view(const std::string& dataset_name);
+
+/// Pictures (B, H, W, C) as a network sees them that does not train: (B, seen(H), seen(W), C).
+/// Throws Error where the crop does not lie in the picture.
+Tensor apply_view(const Tensor& pictures, const View& view, const CropOffset& offset = {});
+
+/// The 13 crops over which the authors' code sums class scores: the middle, and 1, 2 and 3 pixels
+/// away from it along each diagonal.
+std::vector<CropOffset> thirteen_crops();
+
 // --- batches
 
 struct LoaderOptions {
   std::int64_t batch = 128;
   bool shuffle = true;    // a new order each epoch
   bool drop_last = false; // leave out a last batch that is not full
-  int max_shift = 0;      // shift each picture by a random (dy, dx) in [-max_shift, max_shift]^2
-  bool prefetch = true;   // fill the next batch on a thread of its own
+  View view = {};
+  bool augment = true;  // with what is random in the view
+  bool prefetch = true; // fill the next batch on a thread of its own
   std::uint64_t seed = 1;
 };
 
 struct Batch {
-  Tensor images;                     // (B, H, W, C) in [0, 1]; valid until the following next()
+  Tensor images;                     // (B, h, w, C) as the view has it; until the following next()
   std::vector<std::int32_t> labels;  // (B)
   std::vector<std::int64_t> indices; // (B) positions in the data set
 };
@@ -153,13 +199,13 @@ struct LoaderPosition {
   bool operator==(const LoaderPosition&) const = default;
 };
 
-/// Hands out the chosen pictures batch by batch. The order depends on (seed, epoch), the shift of a
-/// picture on (seed, epoch, its index): never on threads, prefetching, the batch size or what was
-/// asked before, so restore() continues with exactly the batches that would have followed. Once
-/// each of its two buffers was used, it allocates nothing.
+/// Hands out the chosen pictures batch by batch. The order depends on (seed, epoch), what is random
+/// in the view of a picture on (seed, epoch, its index): never on threads, prefetching, the batch
+/// size or what was asked before, so restore() continues with exactly the batches that would have
+/// followed. Once each of its two buffers was used, it allocates nothing.
 class Loader {
 public:
-  /// Throws Error for a batch or shift out of range, or an index out of the data set. Stands at the
+  /// Throws Error for a batch or view out of range, or an index out of the data set. Stands at the
   /// start of epoch 0. dataset must outlive the loader and not change.
   Loader(const Dataset& dataset, std::vector<std::int64_t> indices, const LoaderOptions& options);
   ~Loader();

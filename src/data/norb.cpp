@@ -45,7 +45,7 @@ NorbReader::NorbReader(const std::string& path, NorbElement element, std::size_t
     sizes_.push_back(size);
     if (size < 1)
       throw Error(path, "a size in the header is zero");
-    // Both factors are below 2^32 here, unless the file is larger than any is.
+    // Divided, not multiplied, so that nothing can overflow.
     if (size > available || elements > available / size)
       throw Error(path, "the header promises more than the file can hold", {}, again);
     elements *= size;

@@ -110,6 +110,12 @@ std::vector<std::string> dataset_names() {
           "toys",      "toys-azimuth",      "toys-elevation"};
 }
 
+View usual_view(const std::string& dataset_name) {
+  if (dataset_name.starts_with("smallnorb") || dataset_name.starts_with("toys"))
+    return {.brightness = 63.0 / 255, .contrast = 0.8, .crop = 32, .standardize = true};
+  return {.max_shift = 2};
+}
+
 Dataset load_dataset(const std::string& name, Split split, const std::string& data_dir,
                      const PictureOptions& options) {
   const std::string prefix = "folder:";

@@ -17,7 +17,6 @@ void check_options(const TrainOptions& options) {
   demand(options.batch >= 1 && options.batch <= most_pictures,
          "the batch must have 1 to 1048576 pictures", options.batch);
   demand(options.clip >= 0, "the longest gradient must not be negative", options.clip);
-  demand(options.max_shift >= 0, "the shift must not be negative", options.max_shift);
   demand(options.validation >= -1, "the number of validation pictures must not be negative",
          options.validation);
   demand(options.save_seconds >= 0, "the time between saves must not be negative",
@@ -33,6 +32,7 @@ void check_options(const TrainOptions& options) {
 
 TrainOptions settle(TrainOptions options, const Dataset& training) {
   check_options(options);
+  options.view.check(training.height, training.width);
   if (options.validation < 0)
     options.validation = training.count / 12;
   if (options.validation >= training.count)
@@ -62,7 +62,11 @@ Fields recipe_fields(Model& model, const Dataset& training, const TrainOptions& 
                    {"decay_steps", schedule.period},
                    {"schedule_total", schedule.total},
                    {"clip", options.clip},
-                   {"shift", std::int64_t(options.max_shift)},
+                   {"shift", std::int64_t(options.view.max_shift)},
+                   {"brightness", options.view.brightness},
+                   {"contrast", options.view.contrast},
+                   {"crop", options.view.crop},
+                   {"standardize", std::int64_t(options.view.standardize)},
                    {"validation", options.validation},
                    {"model", model.name()}};
   for (const auto& [key, value] : parse_json_object(model.config()))
@@ -71,8 +75,10 @@ Fields recipe_fields(Model& model, const Dataset& training, const TrainOptions& 
 }
 
 void check_same_recipe(const std::string& path, const Fields& before, const Fields& now) {
+  // What runs did before these were options.
+  const Fields once = {{"brightness", 0.0}, {"contrast", 0.0}, {"crop", 0}, {"standardize", 0}};
   for (const auto& [name, value] : now) {
-    const FieldValue* old = find(before, name);
+    const FieldValue* old = find(before, name) ? find(before, name) : find(once, name);
     if (!old || value_text(*old) != value_text(value))
       throw Error(path, "the run was started with another " + name,
                   (old ? value_text(*old) : "none") + " then, " + value_text(value) + " now",
