@@ -95,7 +95,7 @@ TESTS       := $(wildcard tests/*.cpp)
 GRADIENTS   := $(wildcard tests/gradients/*.cpp)
 PROGRAMS     = $(filter-out $(if $(HAVE_BENCHMARK),,bench),$(patsubst tools/%.cpp,%,$(wildcard tools/*.cpp)))
 BENCHMARKS  := $(wildcard tools/bench/*.cpp)
-INSTALLED    = $(filter train evaluate predict,$(PROGRAMS))
+INSTALLED    = $(filter train evaluate predict render,$(PROGRAMS))
 HEADERS     := $(wildcard include/mereo/*.h)
 
 OBJ             := $(BUILD)/obj

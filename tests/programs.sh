@@ -6,21 +6,21 @@
 
 help_of() { (cd "$BUILD" && "./$1" --help); } # the same path everywhere
 if [ "${1:-}" = help ]; then
-  for program in train evaluate predict; do
+  for program in train evaluate predict render; do
     help_of $program >"$tests/golden/help-$program.txt" || exit 1
   done
   exit 0
 fi
 
 # --- help and wrong use
-for program in train evaluate predict; do
+for program in train evaluate predict render; do
   expect "$program --help" 0 'Usage' "$BUILD/$program" --help
   expect "$program --version" 0 '^[0-9]' "$BUILD/$program" --version
   expect "$program, unknown flag" 2 'did you mean --threads' "$BUILD/$program" --thread=2 a b
 done
 # Only the words count: versions of CLI11 differ in blanks, capitals of headings and the signs around a default.
 words() { tr -s ' \n=,[]' '\n' | tr '[:upper:]' '[:lower:]'; }
-for program in train evaluate predict; do
+for program in train evaluate predict render; do
   words <"$tests/golden/help-$program.txt" >one
   help_of $program | words >two
   diff -U 2 one two >difference || {
@@ -96,6 +96,30 @@ expect 'the left picture alone' 0 'test error' train_toys --data toys-elevation 
 grep -q '"pictures": 36' left/config.json || fail 'not the training viewpoints alone'
 expect 'its test pictures' 0 'of 36' evaluate left
 expect 'predict from one' 0 'car' predict left whole/reconstructions.png
+
+# --- render
+expect 'render nothing' 2 'what is it to render: toys, sheet or turntable' "$BUILD/render"
+expect 'a command misspelt' 2 'did you mean toys' "$BUILD/render" toyz
+expect 'a flag of a command misspelt' 2 'did you mean --azimuths' "$BUILD/render" toys --azimuth 1
+expect 'more azimuths than there are' 2 '--azimuths: must be a whole number from 1 to 18' "$BUILD/render" toys --azimuths 19
+expect 'a sheet of toys that are not there' 1 'build/render toys' "$BUILD/render" sheet --data toys --data-dir nowhere -o sheet.png
+expect 'render toys' 0 'test part of toys in made/toys' "$BUILD/render" toys --out made/toys --azimuths 1
+[ "$(wc -c <made/toys/toys-testing-dat.mat)" = $((24 + 1350 * 2 * 96 * 96)) ] || fail 'render toys: not 1350 pairs'
+expect 'a sheet of toys' 0 '1350 pictures of toys' "$BUILD/render" sheet --data toys --data-dir made --split test -o sheet.png
+expect 'a sheet of digits' 0 '260 pictures of mnist' "$BUILD/render" sheet --data mnist --columns 30 -o digits.png
+expect 'a turntable' 0 'car 3, .* at 18 azimuths' "$BUILD/render" turntable --category car --instance 3 --side 20 -o car.png
+for file in sheet digits car; do [ -s $file.png ] || fail "render leaves no $file.png"; done
+expect 'a turntable of no toy' 2 'did you mean airplane' "$BUILD/render" turntable --category airplanes -o none.png
+expect 'an instance there is not' 2 '--instance: must be a whole number from 0 to 9' "$BUILD/render" turntable \
+  --category car --instance 10 -o none.png
+"$BUILD/render" toys --out stopped >out 2>err &
+child=$!
+until ls stopped/*.tmp-* >/dev/null 2>&1 || ! kill -0 $child 2>/dev/null; do sleep 0.01; done
+kill -TERM $child
+wait $child
+status=$?
+[ $status = 143 ] || fail "render toys, stopped: exit status $status instead of 143"
+[ -z "$(ls stopped)" ] || fail 'render toys, stopped, leaves files'
 
 # --- instruction sets
 expect 'train with an unknown instruction set' 1 'MEREO_ISA: unknown .*\[foo\]' env MEREO_ISA=foo "$BUILD/train" --out foo

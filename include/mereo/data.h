@@ -91,6 +91,30 @@ std::vector<std::string> dataset_names();
 Dataset load_dataset(const std::string& name, Split split, const std::string& data_dir = "data",
                      const PictureOptions& options = {});
 
+// --- made here
+
+struct ToysOptions {
+  std::uint64_t seed = 1; // another one makes other toys
+  int azimuths = 18;      // only the first so many, for a look: 1350 pairs each
+};
+
+/// Makes a part of "toys" in a folder: smallNORB's design with solids of our own, five categories
+/// of ten instances that differ in the shapes and proportions of their parts, 9 elevations (30 to
+/// 70 degrees), 18 azimuths, 6 lightings, stereo pairs of 96x96. Training has instances 4, 6, 7, 8,
+/// 9, the test set 0, 1, 2, 3, 5: 24,300 pairs each, in the files of a NORB set.
+///
+/// Beside them, toys-training-poses.safetensors (or -testing-) has the truth about picture i:
+/// whole (N, 4, 4) and parts (N, P, 4, 4) are poses for the left camera (x right, y down, z ahead),
+/// parts in the order of the metadata "parts.CATEGORY.INSTANCE" and zero beyond; right_from_left
+/// (4, 4) goes on to the right camera; eyes (2, 3) has scale, centre x and centre y of both, so
+/// that a point (x, y, z) is at pixel scale * x / z + centre x, scale * y / z + centre y.
+///
+/// progress is told the pairs done and their number; when it answers false, the result is false and
+/// nothing is left. The files appear when all is done. Throws Error when they cannot be written,
+/// for an option out of range, and for Split::familiar.
+bool make_toys(const std::string& folder, Split split, const ToysOptions& options = {},
+               const std::function<bool(std::int64_t, std::int64_t)>& progress = nullptr);
+
 // --- splits
 
 /// 0, 1, ..., count-1.
