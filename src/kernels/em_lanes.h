@@ -105,6 +105,11 @@ MEREO_VERB Index blocks_of(const EmShape& shape) {
   return (shape.parent_types + lanes - 1) / lanes;
 }
 
+/// Logits so far below the largest count as minus infinity. Such a coupling, 2e-22, is nothing
+/// beside em_mass_epsilon; but its products with deviations would be denormal, which costs a
+/// processor a hundred times an ordinary product (half of the time of a third iteration).
+constexpr float least_logit = -50;
+
 /// Softmax over `count` registers, all lanes of them.
 MEREO_VERB void softmax(Index count, float* x) {
   V largest = load(x);
@@ -113,7 +118,8 @@ MEREO_VERB void softmax(Index count, float* x) {
   const V limit = broadcast(max_of(largest));
   V total = zero();
   for (Index n = 0; n < count; ++n) {
-    const V e = exp(load(x + n * lanes) - limit);
+    const V logit = load(x + n * lanes) - limit;
+    const V e = select(logit > broadcast(least_logit), exp(logit), zero());
     store(x + n * lanes, e);
     total = total + e;
   }
