@@ -1,4 +1,4 @@
-#include <mereo/capsules.h>
+#include <mereo/capsule_layers.h>
 
 #include <doctest/doctest.h>
 

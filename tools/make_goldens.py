@@ -11,9 +11,9 @@ kept, and the gradients are autograd's. Parameters and images are drawn, rounded
 everything that follows from them is computed in float64 and rounded once, when it is written.
 """
 
+import argparse
 import json
 import struct
-import sys
 from pathlib import Path
 
 import torch
@@ -207,10 +207,8 @@ def write_safetensors(path, metadata, tensors):
     path.write_bytes(struct.pack("<Q", len(text)) + text + data)
 
 
-def make_golden(folder, name, changes, seed):
-    config = {**DEFAULTS, **changes}
-    random = torch.Generator().manual_seed(seed)
-    p = draw_parameters(config, random)
+def write_golden(path, model, config, p, random, forward, check_is_telling):
+    """Draws images and labels, trains for some steps, and writes everything that the first one computes."""
     images = torch.rand(BATCH, config["height"], config["width"], config["channels"],
                         dtype=torch.float64, generator=random).float().double()
     labels = [int(torch.randint(config["classes"], (), generator=random)) for _ in range(BATCH)]
@@ -233,9 +231,22 @@ def make_golden(folder, name, changes, seed):
         optimizer.step()
     tensors["losses"] = torch.tensor(losses, dtype=torch.float64)
 
-    path = folder / f"capsnet_{name}.safetensors"
-    write_safetensors(path, {"model": "capsnet", "config": json.dumps(config)}, tensors)
+    write_safetensors(path, {"model": model, "config": json.dumps(config)}, tensors)
     print(f"{path}: {path.stat().st_size} bytes, losses {losses[0]:.6f} ... {losses[-1]:.6f}")
+
+
+def write_goldens(description, model, defaults, configs, draw_parameters, forward, check_is_telling):
+    """One file for each configuration, in the folder that the command line names."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("folder", nargs="?", type=Path, default=Path(__file__).parent.parent / "tests/golden")
+    folder = parser.parse_args().folder
+    folder.mkdir(parents=True, exist_ok=True)
+    for seed, (name, changes) in enumerate(configs.items()):
+        config = {**defaults, **changes}
+        random = torch.Generator().manual_seed(seed)
+        p = draw_parameters(config, random)
+        path = folder / f"{model.replace('-', '_')}_{name}.safetensors"
+        write_golden(path, model, config, p, random, forward, check_is_telling)
 
 
 def check_is_telling(out, labels, config):
@@ -249,12 +260,6 @@ def check_is_telling(out, labels, config):
     assert (excess > 0.01).any() and (excess.abs() > 1e-4).all(), out["lengths"]
 
 
-def main():
-    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent.parent / "tests/golden"
-    folder.mkdir(parents=True, exist_ok=True)
-    for seed, (name, changes) in enumerate(CONFIGS.items()):
-        make_golden(folder, name, changes, seed)
-
-
 if __name__ == "__main__":
-    main()
+    write_goldens(__doc__.splitlines()[0], "capsnet", DEFAULTS, CONFIGS, draw_parameters, forward,
+                  check_is_telling)

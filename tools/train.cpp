@@ -1,6 +1,7 @@
 // Trains a network on labelled pictures and, at the end, tells its error on the test set.
 #include "cli.h"
 #include "models/capsnet_config.h"
+#include "models/matrix_capsnet_config.h"
 #include "progress.h"
 #include "train/fields.h"
 
@@ -11,8 +12,8 @@ namespace {
 using namespace mereo;
 
 struct Arguments {
-  std::string data = "mnist", data_dir = "data", model = "capsnet", recipe, convolution, out,
-              config;
+  std::string data = "mnist", data_dir = "data", model = "capsnet", recipe, preset, convolution,
+              out, config;
   std::vector<std::string> model_config;
   int channels = 0, routing_iterations = 0, convolution_tile = 0, threads = 1;
   std::int64_t image_size = 0;
@@ -40,9 +41,12 @@ void describe(CLI::App& app, Arguments& a) {
       ->check(cli::whole(0));
   add("--model", a.model, "Network")->check(cli::one_of(model_names()));
   app.add_option("--recipe", a.recipe,
-                 "What to do where the paper and its authors' code differ [paper]")
+                 "Of capsnet: what to do where the paper and its authors' code differ [paper]")
       ->check(cli::one_of({"paper", "authors"}));
-  app.add_option("--routing-iterations", a.routing_iterations, "Iterations of dynamic routing [3]")
+  app.add_option("--preset", a.preset,
+                 "Of matrix-capsnet: the size, 310 or 68 thousand parameters in the paper [paper]")
+      ->check(cli::one_of({"paper", "small"}));
+  app.add_option("--routing-iterations", a.routing_iterations, "Iterations of routing [3]")
       ->check(cli::whole(1));
   app.add_option("--conv", a.convolution, "How convolutions are computed [auto]")
       ->check(cli::one_of({"auto", "direct", "winograd"}));
@@ -153,6 +157,10 @@ Fields settle(CLI::App& app, Arguments& a) {
   choose("--contrast", view.contrast, usual.contrast);
   choose("--crop", view.crop, usual.crop);
   choose("--standardize", view.standardize, usual.standardize);
+  if (!a.recipe.empty() && a.model != "capsnet")
+    throw cli::UsageError("--recipe: is of capsnet, not " + a.model);
+  if (!a.preset.empty() && a.model != "matrix-capsnet")
+    throw cli::UsageError("--preset: is of matrix-capsnet, not " + a.model);
   a.options.schedule.kind = schedule_kind(a.schedule);
   a.options.directory = a.out;
   a.options.notes = {{"data_dir", a.data_dir},
@@ -182,17 +190,8 @@ void set(Fields& fields, const std::string& key, const FieldValue& value) {
   fields.emplace_back(key, value);
 }
 
-/// The network that the options ask for, of the shape of what it sees of the data; `file` may bring
-/// "model." fields.
-std::unique_ptr<Model> build(const Arguments& a, const Dataset& data, const Fields& file) {
-  Fields wanted;
-  for (const auto& [name, value] : file)
-    if (name.starts_with("model."))
-      set(wanted, name.substr(6), value);
-  set(wanted, "height", a.options.view.seen(data.height));
-  set(wanted, "width", a.options.view.seen(data.width));
-  set(wanted, "channels", data.channels);
-  set(wanted, "classes", data.classes);
+/// What single options and --model-config ask of the network.
+Fields single_settings(const Arguments& a) {
   Fields settings;
   if (a.routing_iterations > 0)
     set(settings, "routing_iterations", std::int64_t(a.routing_iterations));
@@ -204,6 +203,23 @@ std::unique_ptr<Model> build(const Arguments& a, const Dataset& data, const Fiel
     const auto [key, value] = parse_setting(text);
     set(settings, key, value);
   }
+  return settings;
+}
+
+/// The network that the options ask for, of the data's shape; `file` may bring "model." fields.
+std::unique_ptr<Model> build(const Arguments& a, const Dataset& data, const Fields& file) {
+  Fields wanted;
+  for (const auto& [name, value] : file)
+    if (name.starts_with("model."))
+      set(wanted, name.substr(6), value);
+  set(wanted, "height", a.options.view.seen(data.height));
+  set(wanted, "width", a.options.view.seen(data.width));
+  set(wanted, "channels", data.channels);
+  set(wanted, "classes", data.classes);
+  const Fields settings = single_settings(a);
+  if (!a.preset.empty())
+    for (const auto& [key, value] : matrix_capsnet_preset(a.preset))
+      set(wanted, key, value);
   if (a.recipe == "paper") // whatever a file says
     std::erase_if(wanted, [](const auto& field) {
       return field.first == "reconstruction_weight" || field.first == "primary_scale" ||

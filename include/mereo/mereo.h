@@ -1,6 +1,7 @@
 // Everything.
 #pragma once
 
+#include <mereo/capsule_layers.h>
 #include <mereo/capsules.h>
 #include <mereo/core.h>
 #include <mereo/data.h>

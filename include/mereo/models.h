@@ -1,7 +1,7 @@
 // Floor 7: named networks and their registry.
 #pragma once
 
-#include <mereo/capsules.h>
+#include <mereo/capsule_layers.h>
 
 #include <memory>
 #include <string>
@@ -126,6 +126,82 @@ private:
   std::unique_ptr<RoutedCapsules> classes_;
   std::unique_ptr<Decoder> decoder_;
   std::vector<std::int32_t> predicted_;
+};
+
+/// Poses as square matrices, or as vectors of as many elements.
+enum class PoseKind { matrix, vector };
+/// What tells how good the activations of the class capsules are.
+enum class ClassLoss {
+  spread,
+  margin,       // of activations, as CapsNet's of lengths
+  cross_entropy // of a softmax of the activations
+};
+
+/// Hinton, Sabour, Frosst 2018, "Matrix capsules with EM routing", section 4. The defaults are the
+/// paper's network of 310 thousand parameters.
+struct MatrixCapsNetConfig {
+  InputShape input;
+  /// The first layer, with ReLU; A filters in the paper.
+  std::int64_t conv_kernel = 5, conv_stride = 2, conv_filters = 32;
+  /// How it is computed, as in ConvolutionOptions.
+  ConvolutionMethod convolution = ConvolutionMethod::automatic;
+  std::int64_t convolution_tile = 6;
+  /// B in the paper.
+  std::int64_t primary_types = 32;
+  PoseKind pose = PoseKind::matrix;
+  std::int64_t pose_size = 16;
+  struct ConvolutionalCapsules {
+    /// 0: there is no such layer.
+    std::int64_t types, kernel, stride;
+  };
+  /// C and D in the paper.
+  ConvolutionalCapsules capsules1 = {32, 3, 2}, capsules2 = {32, 3, 1};
+  /// Class capsules have one transform for each type of child, not for each child.
+  bool class_shared = true;
+  /// Of the children's places that the votes for class capsules have added; 0: nothing is.
+  double coordinate_scale = 1;
+
+  RoutingChoice routing;
+  /// Factor on the inverse temperature of the class capsules' routing.
+  double class_temperature = 1;
+
+  ClassLoss loss = ClassLoss::spread;
+  MarginSchedule margin_schedule = MarginSchedule::linear;
+  MarginLoss margin;
+
+  /// Deviations of the starting values of the primary capsules' poses and logits, for features of
+  /// square 1; and those of the transforms of convolutional and of class capsules.
+  double pose_start = 1, activation_start = 1, weight_start = 0.3, class_weight_start = 0.3;
+};
+
+/// 316,394 parameters for pictures of one channel and five classes, 317,194 for two channels.
+class MatrixCapsNet : public Model {
+public:
+  MatrixCapsNet(const MatrixCapsNetConfig& config, std::uint64_t seed);
+
+  std::string name() const override { return "matrix-capsnet"; }
+  InputShape input() const override { return config_.input; }
+  std::string config() const override;
+  Parameters& parameters() override { return parameters_; }
+  Outputs forward(Tape& tape, const Tensor& images, std::span<const std::int32_t> labels, Mode mode,
+                  double progress = 1) override;
+  bool changes_with_progress() const override { return config_.loss == ClassLoss::spread; }
+  void freeze(std::int64_t batch) override;
+  void thaw() override { conv_->thaw(); }
+
+  /// How many numbers the parameters of such a network are, without making it.
+  static std::int64_t parameter_elements(const MatrixCapsNetConfig& config);
+
+private:
+  explicit MatrixCapsNet(const MatrixCapsNetConfig& config); // parameters declared, not allocated
+  Variable loss(Tape& tape, Variable scores, std::span<const std::int32_t> labels,
+                double progress) const;
+
+  MatrixCapsNetConfig config_;
+  Parameters parameters_;
+  std::unique_ptr<ConvolutionLayer> conv_;
+  std::unique_ptr<MatrixPrimaryCapsules> primary_;
+  std::vector<std::unique_ptr<CapsuleLayer>> layers_;
 };
 
 /// Index of the largest score of each row: (B, classes) -> B numbers, the first of equals.

@@ -1,20 +1,13 @@
 // CapsNet (Sabour, Frosst, Hinton 2017, section 4): convolution with ReLU, primary capsules, class
 // capsules by dynamic routing, and a decoder that reconstructs the image from one class capsule.
 #include "models/capsnet_config.h"
+#include "models/images.h"
 
 #include <cmath>
 
 namespace mereo {
 
 namespace {
-
-/// Output size of a convolution along one axis, as the layers compute it.
-std::int64_t output_size(std::int64_t size, std::int64_t kernel, std::int64_t stride,
-                         Padding padding) {
-  if (padding == Padding::same)
-    return (size + stride - 1) / stride;
-  return size < kernel ? 0 : (size - kernel) / stride + 1;
-}
 
 constexpr std::int64_t primary_stride = 2;
 
@@ -153,14 +146,7 @@ std::string CapsNet::config() const {
 }
 
 Variable CapsNet::primary(Tape& tape, const Tensor& images, Mode mode) {
-  const InputShape& in = config_.input;
-  const Shape& shape = images.shape();
-  if (shape.rank() != 4 || shape[0] < 1 || shape[1] != in.height || shape[2] != in.width ||
-      shape[3] != in.channels)
-    throw Error("CapsNet::forward", "the images do not fit the model",
-                "images " + shape.text() + ", model " +
-                    Shape{in.height, in.width, in.channels}.text(),
-                "images are (batch, height, width, channels)");
+  check_images("CapsNet", config_.input, images);
   const Variable features = conv_->forward(tape, parameters_, tape.constant(images), mode);
   return primary_->forward(tape, parameters_, features, mode);
 }
@@ -190,7 +176,9 @@ Outputs CapsNet::forward(Tape& tape, const Tensor& images, std::span<const std::
   if (mode == Mode::training)
     thaw(); // the weights are about to change
   Outputs out;
-  out.capsules = classes_->forward(tape, parameters_, primary(tape, images, mode), mode);
+  const Variable classes =
+      classes_->forward(tape, parameters_, {primary(tape, images, mode), {}}, mode).poses;
+  out.capsules = classes.reshape({images.shape()[0], config_.input.classes, config_.class_pose});
   const LayerScope scope(tape, "loss");
   out.scores = lengths(tape, out.capsules);
   if (decoder_) {
@@ -226,8 +214,8 @@ Tensor CapsNet::couplings(Tape& tape, const Tensor& image) {
     throw Error("CapsNet::couplings", "not a single image", image.shape().text(),
                 "pass (1, H, W, C)");
   const Tensor couplings(Shape{1, primary_count_, config_.input.classes});
-  classes_->forward(tape, parameters_, primary(tape, image, Mode::evaluation), Mode::evaluation,
-                    couplings);
+  classes_->forward(tape, parameters_, {primary(tape, image, Mode::evaluation), {}},
+                    Mode::evaluation, couplings);
   return couplings.reshape({primary_count_, config_.input.classes});
 }
 

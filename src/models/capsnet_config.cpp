@@ -1,6 +1,6 @@
 #include "models/capsnet_config.h"
 
-#include "models/config_fields.h"
+#include "models/config_values.h"
 
 namespace mereo {
 
@@ -37,11 +37,11 @@ constexpr auto members = [](auto& c, const auto& visit) {
 } // namespace
 
 std::string capsnet_config_text(const CapsNetConfig& config) {
-  return config_text(config, members);
+  return to_json(to_fields(config, members));
 }
 
 CapsNetConfig parse_capsnet_config(const std::string& text) {
-  return parse_config<CapsNetConfig>(text, members);
+  return from_fields<CapsNetConfig>(parse_json_object(text), members);
 }
 
 } // namespace mereo

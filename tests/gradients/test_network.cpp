@@ -1,4 +1,4 @@
-// The loss of whole capsule networks, with respect to every parameter.
+// The loss of whole networks, with respect to every parameter.
 #include "check.h"
 
 #include <mereo/models.h>
@@ -10,6 +10,8 @@
 using namespace gradients;
 using mereo::CapsNet;
 using mereo::CapsNetConfig;
+using mereo::MatrixCapsNet;
+using mereo::MatrixCapsNetConfig;
 using mereo::Mode;
 using mereo::Random;
 
@@ -29,19 +31,20 @@ CapsNetConfig small() {
 }
 
 /// Numbers of ordinary size everywhere, so that no parameter's gradient is lost beside another's.
-void randomise(mereo::Parameters& parameters) {
+void randomise(mereo::Parameters& parameters, double deviation) {
   Random random(8);
   for (int i = 0; i < parameters.count(); ++i)
     for (mereo::real& x : parameters.value(i).values())
-      x = 0.3 * random.normal();
+      x = deviation * random.normal();
 }
 
-void check_network(const CapsNetConfig& config) {
-  CapsNet network(config, 1);
+/// `unused`: a layer whose parameters do not reach the loss.
+void check_network(mereo::Model& network, double deviation, const std::string& unused = "none") {
   mereo::Parameters& parameters = network.parameters();
-  randomise(parameters);
+  randomise(parameters, deviation);
   Random random(9);
-  Tensor images({3, config.input.height, config.input.width, config.input.channels});
+  const mereo::InputShape input = network.input();
+  Tensor images({3, input.height, input.width, input.channels});
   for (mereo::real& x : images.values())
     x = random.uniform();
   const std::int32_t labels[] = {2, 0, 1};
@@ -73,12 +76,63 @@ void check_network(const CapsNetConfig& config) {
       terms += std::abs(gradient.data()[k] * direction.data()[k]) / std::sqrt(norm);
     }
     INFO("along a random direction: difference quotient " << numeric << ", rule " << along);
-    CHECK(terms > 0);
+    CHECK((terms > 0) != parameters.name(i).starts_with(unused));
     CHECK(std::abs(numeric - along) <= tolerance * terms);
   }
 }
 
+void check_network(const CapsNetConfig& config) {
+  CapsNet network(config, 1);
+  check_network(network, 0.3);
+}
+
+/// Temperatures such that activations are neither 0 nor 1 and assignments move.
+MatrixCapsNetConfig small_matrix() {
+  MatrixCapsNetConfig config;
+  config.input = {.height = 16, .width = 15, .channels = 2, .classes = 3};
+  config.conv_kernel = 3;
+  config.conv_filters = 4;
+  config.primary_types = 2;
+  config.capsules1 = {3, 3, 2};
+  config.capsules2 = {2, 2, 1};
+  config.routing.set("inverse_temperature", 0.3).set("cost_reference", 1.0);
+  config.routing.set("variance_floor", 0.05);
+  return config;
+}
+
 } // namespace
+
+TEST_CASE("the gradient of matrix capsules' loss in every parameter is that of the differences") {
+  MatrixCapsNetConfig config = small_matrix();
+  SUBCASE("spread loss, three iterations") {}
+  SUBCASE("one iteration, cross-entropy") {
+    config.routing.set("iterations", std::int64_t(1)).set("inverse_temperature", 3.0);
+    config.loss = mereo::ClassLoss::cross_entropy;
+  }
+  SUBCASE("vector poses, one layer of convolutional capsules, margin loss") {
+    config.pose = mereo::PoseKind::vector;
+    config.pose_size = 6;
+    config.capsules2.types = 0;
+    config.loss = mereo::ClassLoss::margin;
+  }
+  SUBCASE("fields by themselves, two iterations, no coordinates") {
+    config.routing.set("iterations", std::int64_t(2)).set("per_field", std::int64_t(1));
+    config.coordinate_scale = 0;
+  }
+  MatrixCapsNet network(config, 1);
+  check_network(network, 0.7);
+}
+
+TEST_CASE("the same by dynamic routing, which leaves activations unused") {
+  MatrixCapsNetConfig config = small_matrix();
+  config.capsules1.types = config.capsules2.types = 0;
+  config.class_shared = false;
+  config.coordinate_scale = 0;
+  config.routing = mereo::RoutingChoice("dynamic");
+  config.routing.set("bias", std::int64_t(1));
+  MatrixCapsNet network(config, 1);
+  check_network(network, 0.3, "primary.activation");
+}
 
 TEST_CASE("the gradient of CapsNet's loss in every parameter is that of the differences") {
   SUBCASE("the paper's reading") {

@@ -1,4 +1,4 @@
-// A model's configuration to and from flat JSON, both from one list of its members:
+// A configuration to and from fields of flat JSON, both from one list of its members:
 //
 //   constexpr auto members = [](auto& config, const auto& visit) {
 //     visit("height", config.input.height);
@@ -7,29 +7,16 @@
 #pragma once
 
 #include <mereo/io.h>
-#include <mereo/models.h>
 
 #include <algorithm>
 #include <concepts>
-#include <iterator>
 #include <type_traits>
+#include <vector>
 
 namespace mereo {
 
 /// Names of an enumeration's values in a configuration: specialise with a static `list` of pairs.
 template <class Enum> struct EnumNames;
-
-template <> struct EnumNames<Padding> {
-  static constexpr std::pair<const char*, Padding> list[] = {{"valid", Padding::valid},
-                                                             {"same", Padding::same}};
-};
-
-template <> struct EnumNames<ConvolutionMethod> {
-  static constexpr std::pair<const char*, ConvolutionMethod> list[] = {
-      {"auto", ConvolutionMethod::automatic},
-      {"direct", ConvolutionMethod::direct},
-      {"winograd", ConvolutionMethod::winograd}};
-};
 
 // What a member is in JSON, and back. assign() throws Error, naming the key, for a value of another
 // type.
@@ -44,6 +31,9 @@ inline FieldValue field(bool value) {
   return std::int64_t(value);
 }
 inline FieldValue field(const std::string& value) {
+  return value;
+}
+inline FieldValue field(const FieldValue& value) {
   return value;
 }
 template <std::floating_point Number> FieldValue field(Number value) {
@@ -67,6 +57,8 @@ void assign(const std::string& key, const FieldValue& value, int& to);
 void assign(const std::string& key, const FieldValue& value, bool& to);
 void assign(const std::string& key, const FieldValue& value, float& to);
 void assign(const std::string& key, const FieldValue& value, double& to);
+/// A value of the kind that is there already.
+void assign(const std::string& key, const FieldValue& value, FieldValue& to);
 
 template <class Enum>
 requires std::is_enum_v<Enum>
@@ -84,20 +76,19 @@ void assign(const std::string& key, const FieldValue& value, Enum& to) {
 }
 
 template <class Config, class Members>
-std::string config_text(const Config& config, const Members& members) {
+Fields to_fields(const Config& config, const Members& members) {
   Fields fields;
   members(config, [&](const std::string& key, const auto& member) {
     fields.emplace_back(key, field(member));
   });
-  return to_json(fields);
+  return fields;
 }
 
-/// What the text leaves out keeps its default. Throws Error for an unknown key or a wrong type.
+/// What the fields leave out keeps its default. Throws Error for an unknown key or a wrong type.
 /// Members are assigned in the order of their list.
 template <class Config, class Members>
-Config parse_config(const std::string& text, const Members& members) {
+Config from_fields(const Fields& fields, const Members& members) {
   Config config;
-  const Fields fields = parse_json_object(text);
   std::vector<std::string> known;
   members(config, [&](const std::string& key, auto& member) {
     known.push_back(key);

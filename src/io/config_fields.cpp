@@ -1,4 +1,4 @@
-#include "models/config_fields.h"
+#include "io/config_fields.h"
 
 namespace mereo {
 
@@ -58,6 +58,17 @@ void assign(const std::string& key, const FieldValue& value, float& to) {
 
 void assign(const std::string& key, const FieldValue& value, double& to) {
   to = number(key, value);
+}
+
+void assign(const std::string& key, const FieldValue& value, FieldValue& to) {
+  if (std::holds_alternative<double>(to))
+    to = number(key, value);
+  else if (std::holds_alternative<std::int64_t>(to))
+    to = integer(key, value);
+  else if (std::holds_alternative<std::string>(value))
+    to = value;
+  else
+    reject_value(key, "text");
 }
 
 } // namespace mereo

@@ -1,0 +1,95 @@
+// Layers of capsules by EM routing (Hinton, Sabour, Frosst 2018).
+#include "capsules/routing_list.h"
+#include "io/config_fields.h"
+
+namespace mereo {
+
+namespace {
+
+struct EmLayerOptions {
+  EmRouting routing;
+  /// The cost counts as in the paper where a parent has this mass when all children are active and
+  /// undecided, and is divided by that mass over this one elsewhere: parents have several children
+  /// each in one layer, a hundred in another. 0: it counts as in the paper everywhere.
+  double cost_reference = 0;
+  double beta_u_start = 0, beta_a_start = 0;
+};
+
+constexpr auto members = [](auto& o, const auto& visit) {
+  visit("iterations", o.routing.iterations);
+  visit("inverse_temperature", o.routing.inverse_temperature);
+  visit("temperature_decay", o.routing.decay);
+  visit("cost_reference", o.cost_reference);
+  visit("variance_floor", o.routing.variance_floor);
+  visit("per_field", o.routing.per_field);
+  visit("beta_u_start", o.beta_u_start);
+  visit("beta_a_start", o.beta_a_start);
+};
+
+/// Children along one axis that a parent sees.
+std::int64_t seen(std::int64_t size, std::int64_t parents, const Connection& connection) {
+  const std::int64_t K = connection.kernel;
+  return K == 0 ? size : K + (parents - 1) * std::min(K, connection.stride);
+}
+
+/// The mass of a parent when all children are active and divide themselves equally.
+double undecided_mass(const CapsuleLayerOptions& shape, bool per_field) {
+  const CapsuleGrid &of = shape.children, to = shape.parent_grid();
+  const std::int64_t K = shape.connection.kernel;
+  const std::int64_t types = of.types, parents = shape.parents;
+  if (per_field)
+    return double((K ? K * K : of.height * of.width) * types) / double(parents);
+  return double(seen(of.height, to.height, shape.connection) *
+                seen(of.width, to.width, shape.connection) * types) /
+         double(to.height * to.width * parents);
+}
+
+class EmCapsules : public CapsuleLayer {
+public:
+  EmCapsules(Parameters& parameters, const std::string& name, const CapsuleLayerOptions& shape,
+             const EmLayerOptions& options)
+      : name_(name), connection_(shape.connection), routing_(options.routing),
+        coordinate_scale_(shape.coordinate_scale) {
+    routing_.pose = shape.pose;
+    if (options.cost_reference > 0)
+      routing_.cost_scale = options.cost_reference / undecided_mass(shape, routing_.per_field);
+    const std::int64_t K = connection_.kernel;
+    const std::int64_t KH = connection_.shared ? 1 : K ? K : shape.children.height;
+    const std::int64_t KW = connection_.shared ? 1 : K ? K : shape.children.width;
+    weight_ = parameters.add(
+        name_ + ".weight",
+        {KH, KW, shape.children.types, shape.parents, shape.pose.inner, shape.pose.columns},
+        shape.weights, Decay::yes);
+    beta_u_ = parameters.add(name_ + ".beta_u", {shape.parents},
+                             Initialiser::constant(options.beta_u_start));
+    beta_a_ = parameters.add(name_ + ".beta_a", {shape.parents},
+                             Initialiser::constant(options.beta_a_start));
+  }
+
+  Capsules forward(Tape& tape, const Parameters& parameters, const Capsules& children, Mode mode,
+                   const Tensor& couplings) const override {
+    const LayerScope scope(tape, name_.c_str());
+    return em_routing(tape, children, parameters.on(tape, weight_, mode),
+                      parameters.on(tape, beta_u_, mode), parameters.on(tape, beta_a_, mode),
+                      connection_, routing_, coordinate_scale_, couplings);
+  }
+
+private:
+  std::string name_;
+  Connection connection_;
+  EmRouting routing_;
+  double coordinate_scale_;
+  int weight_, beta_u_, beta_a_;
+};
+
+std::unique_ptr<CapsuleLayer> make(Parameters& parameters, const std::string& layer,
+                                   const CapsuleLayerOptions& shape, const Fields& fields) {
+  return std::make_unique<EmCapsules>(parameters, layer, shape,
+                                      from_fields<EmLayerOptions>(fields, members));
+}
+
+} // namespace
+
+const Routing routing_list::em = {"em", [] { return to_fields(EmLayerOptions(), members); }, make};
+
+} // namespace mereo

@@ -1,0 +1,22 @@
+#include "models/images.h"
+
+namespace mereo {
+
+std::int64_t output_size(std::int64_t size, std::int64_t kernel, std::int64_t stride,
+                         Padding padding) {
+  if (padding == Padding::same)
+    return (size + stride - 1) / stride;
+  return size < kernel ? 0 : (size - kernel) / stride + 1;
+}
+
+void check_images(const char* model, const InputShape& input, const Tensor& images) {
+  const Shape& shape = images.shape();
+  if (shape.rank() != 4 || shape[0] < 1 || shape[1] != input.height || shape[2] != input.width ||
+      shape[3] != input.channels)
+    throw Error(std::string(model) + "::forward", "the images do not fit the model",
+                "images " + shape.text() + ", model " +
+                    Shape{input.height, input.width, input.channels}.text(),
+                "images are (batch, height, width, channels)");
+}
+
+} // namespace mereo
