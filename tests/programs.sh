@@ -34,6 +34,8 @@ expect 'no epochs' 2 '--epochs' train --epochs 0
 expect 'a negative learning rate' 2 '--lr: must be a number above 0' train --lr -1
 expect 'a recipe misspelt' 2 'did you mean authors' train --recipe author
 expect 'an unknown data set' 2 'did you mean mnist' train --data mnits
+expect 'a preset of another network' 2 '--preset: is of matrix-capsnet' train --preset small
+expect 'a recipe of another network' 2 '--recipe: is of capsnet' train --recipe paper --model matrix-capsnet
 expect 'a stray argument' 2 'unexpected argument' train mnist
 expect 'no data' 1 'fetch' "$BUILD/train" --data-dir nowhere
 expect 'an unknown key of the model' 1 'primary_tipes' train --model-config primary_tipes=3
@@ -120,6 +122,20 @@ wait $child
 status=$?
 [ $status = 143 ] || fail "render toys, stopped: exit status $status instead of 143"
 [ -z "$(ls stopped)" ] || fail 'render toys, stopped, leaves files'
+# --- matrix capsules
+matrix() {
+  "$BUILD/train" --model matrix-capsnet --preset small --batch 32 --validation 20 --threads 1 \
+    --model-config conv_filters=8 --model-config primary_types=2 --model-config capsules1_types=2 "$@"
+}
+expect 'matrix capsules' 0 'test error' matrix --epochs 2 --routing-iterations 2 --out matrix
+for field in '"model.capsules2_types": 16' '"model.routing_iterations": 2' '"weight_decay": 2e-07'; do
+  grep -q "$field" matrix/config.json || fail "matrix capsules: no $field in the configuration"
+done
+expect 'evaluate matrix capsules' 0 '^error .* of 40' evaluate matrix
+expect 'predict by matrix capsules' 0 '0\.[0-9]* #' predict matrix whole/reconstructions.png
+[ ! -e matrix/reconstructions.png ] || fail 'a network without a decoder leaves reconstructions'
+expect 'resuming with another routing' 1 'another model.routing_iterations' \
+  "$BUILD/train" --threads 1 --resume --out matrix --routing-iterations 3
 
 # --- instruction sets
 expect 'train with an unknown instruction set' 1 'MEREO_ISA: unknown .*\[foo\]' env MEREO_ISA=foo "$BUILD/train" --out foo

@@ -27,11 +27,11 @@ struct Growth {
   std::size_t bytes;
 };
 
-Growth train(CapsNetConfig config) {
-  CapsNet network(config, 1);
+Growth train(Model& network) {
   Parameters& parameters = network.parameters();
   const std::unique_ptr<Optimizer> optimizer = adam(std::int64_t(parameters.values().size()));
-  Tensor images({20, config.input.height, config.input.width, config.input.channels});
+  const InputShape input = network.input();
+  Tensor images({20, input.height, input.width, input.channels});
   Random random(1);
   for (real& x : images.values())
     x = random.uniform();
@@ -51,6 +51,18 @@ Growth train(CapsNetConfig config) {
     optimizer->step(parameters.values(), parameters.gradients(), 1e-3, clip_scale(norm, 1));
   }
   return {allocations::made() - count, tape.arena().capacity() - capacity};
+}
+
+void check_growth(Model& network) {
+  for (int count : {1, 3}) {
+    CAPTURE(count);
+    const int before = threads();
+    set_threads(count);
+    const Growth growth = train(network);
+    set_threads(before);
+    CHECK(growth.allocations == 0);
+    CHECK(growth.bytes == 0);
+  }
 }
 
 } // namespace
@@ -80,15 +92,21 @@ TEST_CASE("a steady training step allocates nothing" * doctest::skip(!allocation
     config.routing.none_of_the_above = true;
     config.decoder = false;
   }
-  for (int count : {1, 3}) {
-    CAPTURE(count);
-    const int before = threads();
-    set_threads(count);
-    const Growth growth = train(config);
-    set_threads(before);
-    CHECK(growth.allocations == 0);
-    CHECK(growth.bytes == 0);
-  }
+  CapsNet network(config, 1);
+  check_growth(network);
+}
+
+TEST_CASE("a steady training step of matrix capsules allocates nothing" *
+          doctest::skip(!allocations::counted)) {
+  MatrixCapsNetConfig config;
+  config.input = small().input;
+  config.conv_kernel = 3;
+  config.conv_filters = 6;
+  config.primary_types = 3;
+  config.capsules1 = {4, 3, 1};
+  config.capsules2 = {2, 2, 1};
+  MatrixCapsNet network(config, 1);
+  check_growth(network);
 }
 
 TEST_CASE("a steady evaluation allocates nothing" * doctest::skip(!allocations::counted)) {

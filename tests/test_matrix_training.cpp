@@ -22,9 +22,10 @@ MatrixCapsNetConfig bars_config() {
   MatrixCapsNetConfig config;
   config.input = {.height = 12, .width = 12, .channels = 1, .classes = 3};
   config.conv_kernel = 3;
+  config.conv_stride = 1;
   config.conv_filters = 16;
   config.primary_types = 4;
-  config.capsules1 = {6, 3, 1};
+  config.capsules1 = {6, 3, 2};
   config.capsules2 = {4, 2, 1};
   return config;
 }
@@ -52,9 +53,13 @@ Trace run(const TrainOptions& options) {
 
 TEST_CASE("matrix capsules learn to tell bars apart") {
   TrainOptions options = bars_options();
-  options.epochs = 20;
+  options.epochs = 30;
+  options.max_shift = 0;
+  options.schedule = {.kind = Schedule::Kind::constant, .start = 3e-3};
   Recorder recorder;
   run(options, recorder);
+  CHECK(recorder.epochs.front().training_error_percent > 40);
+  CHECK(recorder.epochs.back().training_error_percent < 4);
   CHECK(recorder.epochs.back().validation_error_percent == 0);
 }
 

@@ -72,8 +72,9 @@ void describe(CLI::App& app, Arguments& a) {
       ->check(cli::number(0, true, 1));
   add("--decay-steps", o.schedule.period, "Steps for one such factor")->check(cli::number(0, true));
   add("--clip", o.clip, "Longest gradient; 0: no limit")->check(cli::number(0, false));
-  add("--weight-decay", o.weight_decay,
-      "Minimise half the sum of squares of the weights too, with this factor")
+  app.add_option("--weight-decay", o.weight_decay,
+                 "Minimise half the sum of squares of the weights too, with this factor [2e-7 for "
+                 "matrix-capsnet, 0 for others]")
       ->check(cli::number(0, false));
   add("--margin-steps", o.margin_steps,
       "Steps in which the margin of a spread loss rises; 0: all of the run")
@@ -161,6 +162,8 @@ Fields settle(CLI::App& app, Arguments& a) {
     throw cli::UsageError("--recipe: is of capsnet, not " + a.model);
   if (!a.preset.empty() && a.model != "matrix-capsnet")
     throw cli::UsageError("--preset: is of matrix-capsnet, not " + a.model);
+  if (app.get_option("--weight-decay")->count() == 0 && a.model == "matrix-capsnet")
+    a.options.weight_decay = 2e-7; // the authors'
   a.options.schedule.kind = schedule_kind(a.schedule);
   a.options.directory = a.out;
   a.options.notes = {{"data_dir", a.data_dir},
