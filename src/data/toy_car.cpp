@@ -10,7 +10,7 @@ struct Shell {
   double top() const { return bottom + height; }
 };
 
-enum Style { saloon, hatchback, van, pickup, roadster, beetle, racer, off_roader, styles };
+enum Style { saloon, hatchback, van, beetle, racer, styles };
 
 void add_shell(Part& car, const Draws& d, Style style, const Shell& s) {
   const double slope = d.between("nose slope", 0, 0.5);
@@ -53,36 +53,16 @@ double add_cabin(Part& car, const Draws& d, Style style, const Shell& s) {
     return cabin(d.between("cabin length", 0.5, 0.64), -0.17, height, ratio, -0.2);
   case van:
     return cabin(d.between("cabin length", 0.7, 0.85), -0.08, 1.6 * height, 0.88, 0);
-  case pickup: {
-    const double roof = cabin(d.between("cabin length", 0.28, 0.36), 0.08, 1.2 * height, ratio, 0);
-    for (const int side : {1, -1})
-      add_part(car, std::string("side wall ") + side_name(side),
-               {-0.3 * s.length, side * 0.45 * s.width, s.top() + 0.06},
-               Solid::box({0.38 * s.length, 0.06, 0.14}));
-    add_part(car, "tailgate", {-0.48 * s.length, 0, s.top() + 0.06},
-             Solid::box({0.06, 0.9 * s.width, 0.14}));
-    return roof;
-  }
-  case roadster:
-    add_part(car, "windscreen", {0.12 * s.length + shift, 0, s.top() + 0.4 * height},
-             Solid::box({0.05, 0.85 * s.width, 0.9 * height}, 0.85), turn_y(-0.5));
-    for (const int side : {1, -1})
-      add_part(car, std::string("seat ") + side_name(side),
-               {-0.15 * s.length + shift, side * 0.2 * s.width, s.top() + 0.25 * height},
-               Solid::box({0.12, 0.3 * s.width, 0.7 * height}, 0.8));
-    return s.top() + 0.5 * height;
   case beetle:
     add_part(car, "cabin", {-0.04 * s.length + shift, 0, s.top()},
              Solid::ellipsoid({0.62 * s.length, 0.85 * s.width, 2.2 * height}));
     return s.top() + 1.1 * height;
-  case racer:
+  default: // a racer
     add_part(car, "cockpit", {-0.08 * s.length, 0, s.top() - 0.02},
              Solid::ellipsoid({0.3 * s.length, 0.32 * s.width, 0.9 * height}));
     add_part(car, "front wing", {0.5 * s.length, 0, s.bottom + 0.1 * s.height},
              Solid::box({0.14 * s.length, 1.05 * s.width, 0.05}));
     return s.top() + 0.4 * height;
-  default: // off_roader
-    return cabin(d.between("cabin length", 0.52, 0.68), -0.15, 1.25 * height, 0.9, 0);
   }
 }
 
@@ -95,8 +75,7 @@ void add_extras(Part& car, const Draws& d, Style style, const Shell& s, double r
               {-0.45 * s.length, side * 0.3 * s.width, s.bottom + 0.5 * s.height},
               {-0.46 * s.length, side * 0.3 * s.width, up}, 0.05);
   }
-  const bool open = style == racer || style == roadster;
-  const int top = open ? 0 : d.choose("roof", 5);
+  const int top = style == racer ? 0 : d.choose("roof", 5);
   if (top == 1) // a light bar, or a taxi's sign
     add_part(car, "light bar", {-0.08 * s.length, 0, roof + 0.04},
              Solid::box({0.1, d.between("light bar", 0.2, 0.6), 0.1}));
@@ -108,7 +87,7 @@ void add_extras(Part& car, const Draws& d, Style style, const Shell& s, double r
       add_part(car, end > 0 ? "front bumper" : "rear bumper",
                {end * (0.5 * s.length + 0.03), 0, s.bottom + 0.3 * s.height},
                Solid::box({0.1, 0.98 * s.width, 0.1}));
-  if (style == off_roader || d.chance("spare", 0.15))
+  if (d.chance("spare", 0.2))
     add_part(car, "spare wheel", {-0.5 * s.length - 0.06, 0, s.bottom + s.height},
              Solid::torus(0.36, 0.28), turn_y(std::numbers::pi / 2));
 }

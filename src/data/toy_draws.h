@@ -15,10 +15,13 @@
 namespace mereo {
 
 inline constexpr int toy_instances = 10;
+/// Which instances are trained on and which tested on, as in smallNORB.
+inline constexpr std::array train_instances{4, 6, 7, 8, 9}, test_instances{0, 1, 2, 3, 5};
 
 /// Properties by name, drawn for an instance as in a Latin hypercube: the range of each property is
-/// cut into ten equal shares, of which every instance has one, in an order of its own. The ten so
-/// differ as much as ten can, in every property.
+/// cut into five equal shares, of which every training instance has one, and every test instance,
+/// in orders of their own. So the five differ as much as five can, in every property, and both
+/// fives span the same world.
 class Draws {
 public:
   /// kind: the category's number. The same arguments always draw the same.
@@ -41,14 +44,14 @@ public:
 private:
   /// In [0, 1).
   double share(std::string_view name) const {
-    Random random(seed_, stream(name));
-    std::array<int, toy_instances> order;
-    for (int i = 0; i < toy_instances; ++i)
-      order[std::size_t(i)] = i;
+    const bool trained = std::ranges::count(train_instances, instance_) > 0;
+    auto order = trained ? train_instances : test_instances;
+    Random random(seed_, stream(name), trained ? 0 : 1000);
     for (std::size_t i = order.size() - 1; i > 0; --i)
       std::swap(order[i], order[random.below(std::uint32_t(i) + 1)]);
-    Random within(seed_, stream(name), std::uint64_t(1000 + instance_));
-    return (order[std::size_t(instance_)] + double(within.uniform())) / toy_instances;
+    const auto place = std::find(order.begin(), order.end(), instance_) - order.begin();
+    Random within(seed_, stream(name), std::uint64_t(2000 + 4 * instance_));
+    return (double(place) + double(within.uniform())) / double(order.size());
   }
 
   /// FNV-1a of the name, and the kind.

@@ -47,78 +47,62 @@ double add_cab(Part& truck, const Draws& d, const Chassis& c) {
   return front - length;
 }
 
-void add_walls(Part& truck, double begin, double end, double width, double bottom, double height) {
-  const double middle = 0.5 * (begin + end), length = end - begin;
-  for (const int side : {1, -1})
-    add_part(truck, std::string("side wall ") + side_name(side),
-             {middle, side * (0.5 * width - 0.03), bottom + 0.5 * height},
-             Solid::box({length, 0.06, height}));
-  add_part(truck, "front wall", {end - 0.03, 0, bottom + 0.5 * height},
-           Solid::box({0.06, width, height}));
-  add_part(truck, "tailgate", {begin + 0.03, 0, bottom + 0.5 * height},
-           Solid::box({0.06, width, height}));
+void add_logs(Part& truck, const Chassis& c, double begin, double end) {
+  for (int i = 0; i < 5; ++i) { // three, and two on them
+    const double y = (i < 3 ? i - 1.0 : i - 3.5) * 0.3 * c.width, z = c.top + (i < 3 ? 0.14 : 0.36);
+    add_bar(truck, "log " + std::to_string(i), {begin, y, z}, {end, y, z}, 0.28 * c.width);
+  }
+}
+
+void add_crates(Part& truck, const Chassis& c, double middle, double length, double height) {
+  add_part(truck, "bed", {middle, 0, c.top + 0.04}, Solid::box({length, c.width, 0.08}));
+  add_part(truck, "crate 0", {middle + 0.2 * length, 0.1 * c.width, c.top + 0.08 + 0.3 * height},
+           Solid::box({0.4 * length, 0.6 * c.width, 0.6 * height}));
+  add_part(truck, "crate 1", {middle - 0.25 * length, -0.1 * c.width, c.top + 0.08 + 0.2 * height},
+           Solid::box({0.32 * length, 0.7 * c.width, 0.4 * height}));
+}
+
+void add_mixer(Part& truck, const Chassis& c, double middle, double length) {
+  const double width = 0.85 * c.width;
+  add_part(truck, "drum", {middle - 0.12 * length, 0, c.top + 0.5 * c.width},
+           Solid::cylinder({width, width, 0.62 * length}, 0.45), turn_y(-pi / 2 + 0.3));
+  add_part(truck, "drum front", {middle + 0.25 * length, 0, c.top + 0.36 * c.width},
+           Solid::cylinder({width, width, 0.25 * length}, 0.6), turn_y(pi / 2 + 0.3));
+}
+
+void add_crane(Part& truck, const Chassis& c, double middle, double length, double height) {
+  add_part(truck, "turret", {middle, 0, c.top + 0.16},
+           Solid::cylinder({0.6 * c.width, 0.6 * c.width, 0.32}, 0.8));
+  add_bar(truck, "boom", {middle - 0.1, 0, c.top + 0.25},
+          {middle + 0.75 * length, 0, c.top + 0.3 + 1.2 * height}, 0.14, 0.7);
 }
 
 void add_load(Part& truck, const Draws& d, const Chassis& c, double cab_end) {
   const double begin = -0.5 * c.length, end = cab_end - d.between("gap", 0.02, 0.12);
   const double length = end - begin, middle = 0.5 * (begin + end),
                height = d.between("load height", 0.35, 0.85);
-  switch (d.choose("load", 9)) {
+  const bool variant = d.chance("load variant", 0.5);
+  switch (d.choose("load", 5)) {
   case 0: // a van's box
     add_part(truck, "box", {middle, 0, c.top + 0.5 * height + 0.08},
              Solid::box({length, 1.05 * c.width, height}, 0.98));
     break;
-  case 1: // a tank
+  case 1:
     add_part(truck, "tank", {middle, 0, c.top + 0.42 * c.width},
              Solid::cylinder({0.8 * c.width, 0.95 * c.width, length}), turn_y(pi / 2));
     add_part(truck, "manhole", {middle, 0, c.top + 0.85 * c.width},
              Solid::cylinder({0.2, 0.2, 0.12}));
     break;
-  case 2: { // a tipper
+  case 2: // a tipper
     add_part(truck, "tray", {middle, 0, c.top + 0.5 * height},
              Solid::box({0.8 * length, 0.8 * c.width, 0.7 * height}, 1.3),
              turn_y(d.degrees("tipped", 0, 28)));
     break;
-  }
-  case 3: // a pick-up's bed
-    add_walls(truck, begin, end, c.width, c.top - 0.02, d.between("wall height", 0.12, 0.3));
+  case 3:
+    variant ? add_logs(truck, c, begin, end) : add_crates(truck, c, middle, length, height);
     break;
-  case 4: // a crane
-    add_part(truck, "turret", {middle, 0, c.top + 0.16},
-             Solid::cylinder({0.6 * c.width, 0.6 * c.width, 0.32}, 0.8));
-    add_bar(truck, "boom", {middle - 0.1, 0, c.top + 0.25},
-            {middle + 0.75 * length, 0, c.top + 0.3 + 1.2 * height}, 0.14, 0.7);
-    break;
-  case 5: // a mixer
-    add_part(truck, "drum", {middle - 0.12 * length, 0, c.top + 0.5 * c.width},
-             Solid::cylinder({0.85 * c.width, 0.85 * c.width, 0.62 * length}, 0.45),
-             turn_y(-pi / 2 + 0.3));
-    add_part(truck, "drum front", {middle + 0.25 * length, 0, c.top + 0.36 * c.width},
-             Solid::cylinder({0.85 * c.width, 0.85 * c.width, 0.25 * length}, 0.6),
-             turn_y(pi / 2 + 0.3));
-    break;
-  case 6: // logs
-    for (int i = 0; i < 5; ++i)
-      add_bar(truck, "log " + std::to_string(i),
-              {begin, (i < 3 ? i - 1.0 : i - 3.5) * 0.3 * c.width, c.top + (i < 3 ? 0.14 : 0.36)},
-              {end, (i < 3 ? i - 1.0 : i - 3.5) * 0.3 * c.width, c.top + (i < 3 ? 0.14 : 0.36)},
-              0.28 * c.width);
-    break;
-  case 7: // boxes on a flat bed
-    add_part(truck, "bed", {middle, 0, c.top + 0.04}, Solid::box({length, c.width, 0.08}));
-    add_part(truck, "crate 0", {middle + 0.2 * length, 0.1 * c.width, c.top + 0.08 + 0.3 * height},
-             Solid::box({0.4 * length, 0.6 * c.width, 0.6 * height}));
-    add_part(truck, "crate 1",
-             {middle - 0.25 * length, -0.1 * c.width, c.top + 0.08 + 0.2 * height},
-             Solid::box({0.32 * length, 0.7 * c.width, 0.4 * height}));
-    break;
-  case 8: // a fire engine's body and ladder
-    add_part(truck, "body", {middle, 0, c.top + 0.25 * height},
-             Solid::box({length, c.width, 0.5 * height}));
-    for (const int side : {1, -1})
-      add_bar(truck, std::string("ladder ") + side_name(side),
-              {begin, side * 0.12, c.top + 0.55 * height},
-              {cab_end + 0.3, side * 0.12, c.top + 0.8 * height + 0.15}, 0.06);
+  case 4:
+    variant ? add_mixer(truck, c, middle, length) : add_crane(truck, c, middle, length, height);
     break;
   }
 }

@@ -19,9 +19,9 @@ constexpr double distance = 9, baseline = 0.7, field_of_view = 0.24;
 struct Lamp {
   double azimuth, elevation, brightness, ambient;
 };
-constexpr Lamp lamps[toy_lightings] = {{-35, 50, 0.65, 0.33}, {45, 42, 0.75, 0.24},
-                                       {10, 80, 0.55, 0.36},  {-80, 30, 0.9, 0.24},
-                                       {140, 45, 0.7, 0.30},  {20, 60, 0.3, 0.52}};
+constexpr Lamp lamps[toy_lightings] = {{-35, 50, 0.42, 0.50}, {45, 42, 0.46, 0.42},
+                                       {10, 80, 0.36, 0.52},  {-80, 38, 0.5, 0.44},
+                                       {140, 50, 0.4, 0.46},  {20, 60, 0.2, 0.62}};
 
 Vec3 towards(double azimuth, double elevation) {
   const double a = azimuth * pi / 180, e = elevation * pi / 180;
@@ -127,7 +127,7 @@ Part make_toy(const ToyChoice& choice) {
                 "5 categories of 10 instances, from 0");
   const Draws draws(choice.seed, choice.category, choice.instance);
   Part toy = makers[choice.category](draws);
-  grow(toy, draws.between("size", 0.84, 1.06) / bounds_of(toy).radius);
+  grow(toy, draws.between("size", 0.94, 1.08) / bounds_of(toy).radius);
   const Bounds bounds = bounds_of(toy);
   const Pose onto_table =
       Pose::translation({-bounds.middle().x, -bounds.middle().y, -bounds.low.z});
@@ -145,7 +145,7 @@ ToyStage stage_toy(const Part& toy, const ToyChoice& choice, int azimuth) {
                  {},
                  {}};
   const double paint =
-      Draws(choice.seed, choice.category, choice.instance).between("paint", 0.34, 0.6);
+      Draws(choice.seed, choice.category, choice.instance).between("paint", 0.36, 0.48);
   stage.scene.add(toy, stage.pose, paint, segments);
   const Scene alone = stage.scene;
   stage.scene.add(ground(drawn(Drawn::ground, stage)), {});

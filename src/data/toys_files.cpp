@@ -12,7 +12,6 @@ namespace mereo {
 
 namespace {
 
-constexpr int train_instances[] = {4, 6, 7, 8, 9}, test_instances[] = {0, 1, 2, 3, 5};
 constexpr int views = toy_categories * toy_elevations; // of one instance number and azimuth
 constexpr std::int64_t pairs_at_once = std::int64_t(views) * toy_lightings;
 
