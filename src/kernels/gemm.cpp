@@ -73,7 +73,7 @@ GemmBlocks choose_gemm_blocks(const Gemm& product, const GemmKernels& kernels, i
         best = blocks, best_time = time;
     }
   best.inner = std::max<std::int64_t>(1, ceiling(product.k, parts));
-  best.depth = ceiling(best.inner, ceiling(best.inner, gemm_depth));
+  best.depth = round_up(ceiling(best.inner, ceiling(best.inner, gemm_depth)), 16);
   return best;
 }
 
