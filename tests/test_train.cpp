@@ -1,4 +1,5 @@
 // Training as a function of its options: stopping and resuming do not change a bit.
+#include "error_of.h"
 #include "train_fixture.h"
 
 #include "train/memory_need.h"
@@ -133,6 +134,17 @@ TEST_CASE("the memory announced is what a step takes") {
   const double peak = double(tape.arena().peak());
   CHECK(double(need.activations) > 0.9 * peak);
   CHECK(double(need.activations) < 1.1 * peak);
+}
+
+TEST_CASE("a run that needs more memory than there is, is refused") {
+  MemoryNeed need;
+  need.activations = std::int64_t(3) << 20;
+  need.data = std::int64_t(2) << 20;
+  check_memory(need, need.total());
+  CHECK(error_of([&] { check_memory(need, need.total() - 1); }) ==
+        "train: needs more memory than this machine has [5 MiB of 4 MiB] (a smaller batch needs "
+        "less)");
+  CHECK(physical_memory() > std::int64_t(1) << 28);
 }
 
 TEST_CASE("another seed gives another run") {

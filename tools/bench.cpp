@@ -17,8 +17,8 @@ using namespace mereo;
 
 const char* const more_help = R"(
 Benchmarks are named family/what/batch:N/isa/threads:N, as in capsnet/train/batch:128/avx2/threads:2.
-GFLOP/s counts what is executed, %peak is its share of the FMA peak measured right after
-it, at the clock that it ran at; direct_GFLOP/s is what the plain sum (or votes formed once) would
+GFLOP/s counts what is executed, %peak is its share of the FMA peak measured between its
+rounds, at the clock that it has; direct_GFLOP/s is what the plain sum (or votes formed once) would
 have needed in that time. google-benchmark's options choose and
 write:
   --benchmark_filter=REGEX          e.g. ^capsnet/train, primary-.*/batch:128/avx512/threads:2

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <type_traits>
 #include <vector>
@@ -69,6 +70,9 @@ private:
   std::vector<Block> blocks_;
   std::size_t current_ = 0, offset_ = 0, peak_ = 0;
 };
+
+/// Bytes of memory that this machine has; the largest number where that is not known.
+std::int64_t physical_memory();
 
 /// Gives back at the end of a scope what was allocated within it.
 class ArenaScope {

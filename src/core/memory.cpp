@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <limits>
+#include <unistd.h>
 
 #if defined(__linux__)
 #include <sys/mman.h>
@@ -81,6 +82,15 @@ std::size_t Arena::checked_bytes(std::size_t count, std::size_t size) {
   if (count > largest / size)
     out_of_memory(std::numeric_limits<std::size_t>::max());
   return count * size;
+}
+
+std::int64_t physical_memory() {
+#ifdef _SC_PHYS_PAGES
+  const std::int64_t pages = sysconf(_SC_PHYS_PAGES), bytes = sysconf(_SC_PAGESIZE);
+  if (pages > 0 && bytes > 0)
+    return pages * bytes;
+#endif
+  return std::numeric_limits<std::int64_t>::max();
 }
 
 void* Arena::allocate(std::size_t bytes) {

@@ -87,7 +87,7 @@ AtomicFile::AtomicFile(const std::string& path)
     : path_(path), temporary_(path + ".tmp-" + std::to_string(::getpid())),
       descriptor_(::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)) {
   if (descriptor_.get() < 0)
-    throw file_error(temporary_, "cannot create", errno);
+    throw file_error(path, "cannot create", errno);
 }
 
 AtomicFile::~AtomicFile() {

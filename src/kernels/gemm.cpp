@@ -18,13 +18,15 @@ constexpr std::int64_t columns_at_once = 256;    // of b: with gemm_depth, 512 K
 constexpr std::int64_t smallest_piece = 1 << 20; // multiplications: 20 us
 
 /// In how many parts the inner dimension is summed. A small result that sums over a batch, as the
-/// gradient of the first layer's weights, has no other work to share.
+/// gradient of the first layer's weights, has little other work to share; fewer than a few parts
+/// are less than that.
 std::int64_t inner_parts(const Gemm& product) {
-  constexpr std::int64_t small = 1 << 16, most = 16, shortest = 6144;
+  constexpr std::int64_t small = 1 << 16, few = 4, most = 16, shortest = 3072;
   if (!product.a_transposed || product.m * product.n > small || product.bias ||
       product.activation != Activation::none)
     return 1;
-  return std::clamp<std::int64_t>(product.k / shortest, 1, most);
+  const std::int64_t parts = std::min(most, product.k / shortest);
+  return parts < few ? 1 : parts;
 }
 
 /// c (+)= the sum of the parts (parts, M, N), in order.
@@ -73,7 +75,7 @@ GemmBlocks choose_gemm_blocks(const Gemm& product, const GemmKernels& kernels, i
         best = blocks, best_time = time;
     }
   best.inner = std::max<std::int64_t>(1, ceiling(product.k, parts));
-  best.depth = ceiling(best.inner, ceiling(best.inner, gemm_depth));
+  best.depth = round_up(ceiling(best.inner, ceiling(best.inner, gemm_depth)), 16);
   return best;
 }
 

@@ -56,7 +56,10 @@ void finish(const GemmTile& tile, const float* sums, std::int64_t stride) {
       }
 }
 
-template <int Rows, int Registers> void compute(const GemmTile& tile) {
+/// AlongRows: a row of a is contiguous (depth_stride 1), and else a column (row_stride 1). Which
+/// one is known here, so that a turn of the loop moves its pointers once: integer additions would
+/// take turns with the multiplications at the same ports.
+template <int Rows, int Registers, bool AlongRows> void compute(const GemmTile& tile) {
   V sums[Rows][Registers];
 #pragma GCC unroll 16
   for (int r = 0; r < Rows; ++r)
@@ -71,43 +74,47 @@ template <int Rows, int Registers> void compute(const GemmTile& tile) {
   }
 
   // Three rows share a pointer: the x86 address modes add one or two strides to it for nothing.
-  const std::int64_t stride = tile.row_stride;
-  const float* a[(Rows + 2) / 3];
+  constexpr int pointers = AlongRows ? (Rows + 2) / 3 : 1;
+  const std::int64_t row_stride = AlongRows ? tile.row_stride : 1;
+  const std::int64_t depth_stride = AlongRows ? 1 : tile.depth_stride;
+  const float* a[pointers];
 #pragma GCC unroll 16
-  for (int g = 0; g < (Rows + 2) / 3; ++g)
-    a[g] = tile.a + 3 * g * stride;
+  for (int g = 0; g < pointers; ++g)
+    a[g] = tile.a + 3 * g * row_stride;
   const float* b = tile.b;
-  const auto multiply = [&](std::int64_t steps) __attribute__((always_inline)) {
-#pragma GCC unroll 4 // unrolled
-    for (std::int64_t d = 0; d < steps; ++d) {
-      V right[Registers];
+  const auto step = [&]() __attribute__((always_inline)) {
+    V right[Registers];
+#pragma GCC unroll 2
+    for (int i = 0; i < Registers; ++i)
+      right[i] = load(b + i * lanes);
+#pragma GCC unroll 16
+    for (int r = 0; r < Rows; ++r) {
+      const int g = AlongRows ? r / 3 : 0;
+      const V left = broadcast(a[g][(r - 3 * g) * row_stride]);
 #pragma GCC unroll 2
       for (int i = 0; i < Registers; ++i)
-        right[i] = load(b + i * lanes);
-#pragma GCC unroll 16
-      for (int r = 0; r < Rows; ++r) {
-        const V left = broadcast(a[r / 3][(r % 3) * stride]);
-#pragma GCC unroll 2
-        for (int i = 0; i < Registers; ++i)
-          sums[r][i] = fma(left, right[i], sums[r][i]);
-      }
-      b += tile.b_stride;
-#pragma GCC unroll 16
-      for (int g = 0; g < (Rows + 2) / 3; ++g)
-        a[g] += tile.depth_stride;
+        sums[r][i] = fma(left, right[i], sums[r][i]);
     }
+    b += tile.b_stride;
+#pragma GCC unroll 16
+    for (int g = 0; g < pointers; ++g)
+      a[g] += depth_stride;
   };
-  // Evenly: a burst of them would keep the loads of b waiting.
-  const std::int64_t count = tile.ahead_count, rounds = tile.depth / unrolled;
-  const std::int64_t spacing = count && rounds > count ? rounds / count * unrolled : unrolled;
-  const std::int64_t together = rounds ? (count * spacing + tile.depth - 1) / tile.depth : count;
-  std::int64_t left = tile.depth;
-  for (std::int64_t given = 0; given < count; left -= spacing) {
-    for (const std::int64_t end = given + together; given < end && given < count; ++given)
-      __builtin_prefetch(tile.ahead[given], 0, 2);
-    multiply(left < spacing ? left : spacing);
+  // A turn is one straight run of instructions, and what is to be read ahead is shared out evenly
+  // from the first turn on: a burst of it would keep the loads of b waiting.
+  const std::int64_t turns = tile.depth / unrolled, count = tile.ahead_count;
+  const std::int64_t share = turns ? (count + turns - 1) / turns : 0;
+  const float* const* ahead = tile.ahead;
+  const float* const* const end = ahead + count;
+  for (std::int64_t turn = 0; turn < turns; ++turn) {
+    for (std::int64_t given = 0; given < share && ahead < end; ++given)
+      __builtin_prefetch(*ahead++, 0, 2);
+#pragma GCC unroll 4 // unrolled
+    for (int d = 0; d < unrolled; ++d)
+      step();
   }
-  multiply(left);
+  for (std::int64_t d = turns * unrolled; d < tile.depth; ++d)
+    step();
 
   alignas(64) float finished[Rows * Registers * lanes];
 #pragma GCC unroll 16
@@ -121,9 +128,10 @@ template <int Rows, int Registers> void compute(const GemmTile& tile) {
 // One version for every number of rows, so that short tiles cost no more than they must.
 using Compute = void (*)(const GemmTile&);
 template <int... Rows> void choose(const GemmTile& tile, std::integer_sequence<int, Rows...>) {
-  static constexpr Compute versions[2][tile_rows] = {{compute<Rows + 1, 1>...},
-                                                     {compute<Rows + 1, 2>...}};
-  versions[tile.columns > lanes][tile.rows - 1](tile);
+  static constexpr Compute versions[2][2][tile_rows] = {
+      {{compute<Rows + 1, 1, false>...}, {compute<Rows + 1, 2, false>...}},
+      {{compute<Rows + 1, 1, true>...}, {compute<Rows + 1, 2, true>...}}};
+  versions[tile.depth_stride == 1][tile.columns > lanes][tile.rows - 1](tile);
 }
 
 void tile(const GemmTile& tile) {

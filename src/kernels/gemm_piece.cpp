@@ -3,14 +3,14 @@
 //   pack that block of op(b): depth x columns, 512 KB, it stays in the L2 cache;
 //   for the rows of one tile at a time pack op(a), 28 KB, it stays in L1,
 //   and run the register tile over all columns.
-// The left side is copied as it lies and not transposed: a tile takes it with any two strides.
+// The left side is copied as it lies and not transposed: a tile takes it either way round.
 //
-// Measured on one core of a Sapphire Rapids processor, in shares of the FMA peak that it has at the
-// clock of this work (bench: %peak): tiles of any shape, 14 x 2 to 6 x 4, with both sides in the
-// caches 94 to 98 %; a product as large as the primary capsules' 83 %, on two cores 82 % each. In
-// between lie packing (3 %), reading ahead (5 %), without which packing takes 10 %, and the tiles'
-// ends (3 %). What the numbers below gain: four inner elements to a turn of the tile's loop 2 %,
-// blocks of 512 instead of 384 1 %, fetching c while the tile runs 4 %; blocks of 768 no more.
+// Measured on one core of a Sapphire Rapids processor, in cycles (the clock was timed by a chain of
+// dependent multiplications between the tiles), as shares of two multiply-adds a cycle: the tile
+// with both sides in the caches 97 %, reading ahead meanwhile 96 %; a product as large as the
+// primary capsules' 88 %, with AVX2 89 %. In between lie packing (3 %), the lists of what to read
+// ahead (2 %) and the tiles' ends (2 %). Blocks of 768 inner elements gain half of a percent in the
+// tile and lose it in packing.
 #include "kernels/gemm_piece.h"
 
 #include <algorithm>
@@ -21,6 +21,9 @@ namespace {
 /// Tile rows of op(a) packed at once when they lie along the inner dimension (a transposed): more
 /// than one, so that whole cache lines are read.
 constexpr std::int64_t transposed_tiles = 8;
+/// From row to row of packed op(a): whole cache lines, an odd number of them, because rows 2 KB
+/// apart would share a few sets of L1.
+constexpr std::int64_t left_stride = gemm_depth + 16;
 /// With fewer rows than this op(b) is not packed, only read ahead: its columns are then used too
 /// few times to repay it (5 % at 128 rows, 25 % at 36).
 constexpr std::int64_t rows_worth_packing = 200;
@@ -32,7 +35,7 @@ std::int64_t left_tiles(const Gemm& product) {
 } // namespace
 
 std::int64_t GemmPlan::left_size() const {
-  return left_tiles(product) * kernels.tile_rows * gemm_depth;
+  return left_tiles(product) * kernels.tile_rows * left_stride;
 }
 std::int64_t GemmPlan::right_size() const {
   return ceiling(blocks.columns, kernels.tile_columns) * kernels.tile_columns * blocks.depth;
@@ -88,12 +91,12 @@ void GemmPiece::pack(const RowRuns& matrix, const real* source, std::int64_t fir
 }
 
 void GemmPiece::pack_left(Range rows, Range depth) {
-  left_panel_ = depth.size() * kernels_.tile_rows;
+  left_panel_ = left_stride * kernels_.tile_rows;
   if (product_.a_transposed)
     pack(plan_.left, product_.a, depth.begin, depth.size(), rows, kernels_.tile_rows, left_,
          left_panel_);
   else // each row in one run, and so the rows of a tile in one panel
-    pack(plan_.left, product_.a, rows.begin, rows.size(), depth, depth.size(), left_, 0);
+    pack(plan_.left, product_.a, rows.begin, rows.size(), depth, left_stride, left_, 0);
 }
 
 void GemmPiece::pack_right(Range depth) {
@@ -144,7 +147,7 @@ void GemmPiece::multiply(Range rows, Range depth, bool accumulate) {
   real* c[max_tile_rows];
   GemmTile tile{};
   tile.depth = depth.size();
-  tile.row_stride = product_.a_transposed ? 1 : depth.size();
+  tile.row_stride = product_.a_transposed ? 1 : left_stride;
   tile.depth_stride = product_.a_transposed ? kernels_.tile_rows : 1;
   tile.b_stride = in_place_ ? product_.ldb : kernels_.tile_columns;
   tile.c = c;

@@ -93,7 +93,8 @@ enum class Activation { none, relu };
 /// the activation.
 struct GemmTile {
   std::int64_t depth;
-  /// a(r, d) = a[r * row_stride + d * depth_stride]: packed either way round, or as it lies.
+  /// a(r, d) = a[r * row_stride + d * depth_stride]: packed either way round, or as it lies. One of
+  /// the strides is 1.
   const real* a;
   std::int64_t row_stride, depth_stride;
   /// b(d, n) = b[d * b_stride + n]. Columns are read up to a multiple of `lanes`.

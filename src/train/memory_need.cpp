@@ -61,4 +61,11 @@ MemoryNeed measure_memory(Model& model, Optimizer& optimizer, const Dataset& dat
   return need;
 }
 
+void check_memory(const MemoryNeed& need, std::int64_t available) {
+  const auto mib = [](std::int64_t bytes) { return std::to_string(bytes >> 20) + " MiB"; };
+  if (need.total() > available)
+    throw Error("train", "needs more memory than this machine has",
+                mib(need.total()) + " of " + mib(available), "a smaller batch needs less");
+}
+
 } // namespace mereo

@@ -12,4 +12,8 @@ std::vector<LayerSize> layer_sizes(const Parameters& parameters);
 MemoryNeed measure_memory(Model& model, Optimizer& optimizer, const Dataset& data,
                           std::int64_t batch);
 
+/// Throws if that is more than the bytes that there are: the system would end the program without a
+/// word.
+void check_memory(const MemoryNeed& need, std::int64_t available);
+
 } // namespace mereo

@@ -93,6 +93,7 @@ void Run::announce() {
                    state_.position.epoch,
                    state_.step};
   listener_.started(start);
+  check_memory(start.memory, physical_memory());
 }
 
 bool Run::run_epoch() {

@@ -55,11 +55,19 @@ void run(benchmark::State& state, const Case& what, const std::string& name, con
   set_isa(isa);
   set_threads(threads);
   const std::function<void()>& work = prepared(what, name);
-  const Clock::time_point start = Clock::now();
-  for (auto _ : state)
+  PeakOfWork peak;
+  double seconds = 0;
+  for (auto _ : state) {
+    const Clock::time_point start = Clock::now();
     work();
-  const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
-  report(state, what.work, seconds / double(state.iterations()), peak_after_work());
+    seconds += std::chrono::duration<double>(Clock::now() - start).count();
+    if (peak.due()) {
+      state.PauseTiming();
+      peak.measure();
+      state.ResumeTiming();
+    }
+  }
+  report(state, what.work, seconds / double(state.iterations()), peak.median());
 }
 
 } // namespace

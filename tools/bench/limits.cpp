@@ -1,5 +1,7 @@
 #include "limits.h"
 
+#include "statistics.h"
+
 #include "core/parallel.h"
 #include "kernels/table.h"
 
@@ -78,8 +80,17 @@ double peak() {
   return value;
 }
 
-double peak_after_work() {
-  return measure_peak(4, 100000);
+bool PeakOfWork::due() const {
+  return measured_.empty() || Clock::now() - last_ > std::chrono::milliseconds(50);
+}
+
+void PeakOfWork::measure() {
+  measured_.push_back(measure_peak(2, 200000));
+  last_ = Clock::now();
+}
+
+double PeakOfWork::median() const {
+  return bench::median(measured_);
 }
 
 const Bandwidth& bandwidth() {

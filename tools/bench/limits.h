@@ -1,6 +1,7 @@
 // What this machine can do at most, measured on the instruction set and the threads in use.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <vector>
 
@@ -9,11 +10,23 @@ namespace bench {
 /// Multiplying and adding in registers, GFLOP/s; measured once for each setting.
 double peak();
 
-/// The same in the millisecond after some work. A processor that moves data as well as it
-/// multiplies runs at a lower clock (measured on Sapphire Rapids: 190 instead of 220 GFLOP/s a
-/// core) and returns to the higher one within some milliseconds: this is the peak at the clock that
-/// the work had.
-double peak_after_work();
+/// The same at the clock that some work has. A processor that moves data as well as it multiplies
+/// runs at a lower clock (measured on Sapphire Rapids: 190 instead of 220 GFLOP/s a core), returns
+/// to the higher one within some milliseconds, and drifts: hence short measurements between rounds
+/// of the work, and their median.
+class PeakOfWork {
+public:
+  /// Whether there is none of the last 50 milliseconds.
+  bool due() const;
+  /// Right after a round.
+  void measure();
+  double median() const;
+
+private:
+  using Clock = std::chrono::steady_clock;
+  std::vector<double> measured_;
+  Clock::time_point last_;
+};
 
 /// GB/s of arrays that no cache holds.
 struct Bandwidth {

@@ -124,7 +124,7 @@ void step(Training& network, Loader& loader, Batch& batch, StepTimer& timer) {
 
 struct Measured {
   StepTimer timer;
-  double peak; // right after it
+  double peak; // at the clock that it has
 };
 
 /// Steps until there are enough for a median.
@@ -144,11 +144,13 @@ Measured measure(const CapsNetConfig& config, std::int64_t batch, const std::vec
     step(network, loader, pictures, timer);
   timer.forget();
   double passed = 0;
+  PeakOfWork peak;
   for (int i = 0; i < most && (i < fewest || passed < enough); ++i) {
     step(network, loader, pictures, timer);
     passed += timer.steps().back();
+    peak.measure();
   }
-  return {std::move(timer), peak_after_work()};
+  return {std::move(timer), peak.median()};
 }
 
 /// The median of some runs, in milliseconds.
