@@ -54,7 +54,7 @@ Trace run(const TrainOptions& options) {
 TEST_CASE("matrix capsules learn to tell bars apart") {
   TrainOptions options = bars_options();
   options.epochs = 30;
-  options.max_shift = 0;
+  options.view.max_shift = 0;
   options.schedule = {.kind = Schedule::Kind::constant, .start = 3e-3};
   Recorder recorder;
   run(options, recorder);
