@@ -58,6 +58,7 @@ struct Routed {
             .cost_scale = problem.cost_scale,
             .variance_floor = problem.variance_floor,
             .per_field = problem.per_field,
+            .likelihood = problem.likelihood,
             .pose = {problem.rows, problem.inner, problem.columns}};
   }
 

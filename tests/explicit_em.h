@@ -27,6 +27,8 @@ struct EmProblem {
   double inverse_temperature = 0.01, temperature_decay = 0.95, cost_scale = 1;
   double variance_floor = 5e-4;
   bool per_field = false;
+  /// Power of a vote's likelihood in the assignments.
+  double likelihood = 1;
 
   std::int64_t pose() const { return rows * inner; }
   std::int64_t vote() const { return rows * columns; }
@@ -210,7 +212,7 @@ private:
       logit[e] = log_sigmoid(from.logit[q]);
       for (std::size_t h = 0; h < H; ++h) {
         const double off = votes[e * H + h] - from.mean[q * H + h], v = from.variance[q * H + h];
-        logit[e] -= 0.5 * (off * off / v + std::log(2 * std::numbers::pi * v));
+        logit[e] -= p.likelihood * 0.5 * (off * off / v + std::log(2 * std::numbers::pi * v));
       }
       largest[edges[e].group] = std::max(largest[edges[e].group], logit[e]);
     }
@@ -298,9 +300,10 @@ private:
       grad_logit[q] += g * (1 - sigmoid(from.logit[q])); // of log a
       for (std::size_t h = 0; h < H; ++h) {
         const double off = votes[e * H + h] - from.mean[q * H + h], v = from.variance[q * H + h];
-        grad_votes[e * H + h] -= g * off / v;
-        grad_mean[q * H + h] += g * off / v;
-        grad_variance[q * H + h] += g * 0.5 * (off * off / v - 1) / v;
+        const double k = g * p.likelihood;
+        grad_votes[e * H + h] -= k * off / v;
+        grad_mean[q * H + h] += k * off / v;
+        grad_variance[q * H + h] += k * 0.5 * (off * off / v - 1) / v;
       }
     }
   }

@@ -95,6 +95,9 @@ std::vector<EmProblem> problems() {
          .inner = 2,
          .columns = 1});
   }
+  EmProblem soft = {.height = 5, .width = 5, .types = 3, .parents = 18, .kernel = 3};
+  soft.likelihood = 0.2;
+  all.push_back(soft);
   EmProblem many = {.height = 3, .width = 3, .types = 2, .parents = 4, .kernel = 2};
   for (const int iterations : {4, 6}) {
     many.iterations = iterations;

@@ -68,6 +68,10 @@ struct EmRouting {
   /// A child's couplings sum to one over the types of each place of parents, as in most public
   /// code, not over all its parents.
   bool per_field = false;
+  /// Power of a vote's likelihood in the couplings; 1 is the paper's. The elements of a pose are no
+  /// independent witnesses, and 16 of them together outvote everything else: couplings become hard
+  /// in the first E-step. A smaller power keeps them soft.
+  double likelihood = 1;
   PoseShape pose;
 };
 
@@ -75,7 +79,8 @@ struct EmRouting {
 /// vote V, and r = R a the weight of a child of activation a, each iteration is
 ///   mu = sum r V / N,  var = sum r (V - mu)^2 / N + floor,  with S = sum r and N = S + 1e-7
 ///   a_j = logistic(inverse temperature (beta_a - cost_scale S (H beta_u + 1/2 sum_h log var)))
-///   R = softmax over the child's parents of log a_j - 1/2 sum_h (log(2 pi var) + (V - mu)^2 / var)
+///   R = softmax over the child's parents of
+///       log a_j - likelihood / 2 sum_h (log(2 pi var) + (V - mu)^2 / var)
 /// the first with R uniform, the last without its R. The gradient goes through all of it.
 /// children (B, H, W, I, rows inner) with activations; transforms (KH, KW, I, J, inner, columns),
 /// KH = KW = 1 where shared, the grid's size where the kernel is 0; beta_u and beta_a (J). Returns

@@ -26,6 +26,7 @@ constexpr auto members = [](auto& o, const auto& visit) {
   visit("cost_reference", o.cost_reference);
   visit("variance_floor", o.routing.variance_floor);
   visit("per_field", o.routing.per_field);
+  visit("likelihood", o.routing.likelihood);
   visit("beta_u_start", o.beta_u_start);
   visit("beta_a_start", o.beta_a_start);
 };

@@ -56,6 +56,8 @@ void check_options(const EmRouting& options, double coordinate_scale) {
          options.inverse_temperature);
   demand(options.decay >= 0 && options.decay < 1, "the decay must be from 0 to below 1",
          options.decay);
+  demand(options.likelihood > 0 && std::isfinite(options.likelihood),
+         "the power of the likelihood must be positive", options.likelihood);
   demand(std::isfinite(options.cost_scale), "the factor on the cost is not a number",
          options.cost_scale);
   demand(std::isfinite(coordinate_scale), "the factor on coordinates is not a number",
@@ -141,7 +143,8 @@ Capsules em_routing(Tape& tape, const Capsules& children, Variable transforms, V
                          .rows = options.pose.rows,
                          .inner = options.pose.inner,
                          .columns = options.pose.columns,
-                         .per_field = options.per_field};
+                         .per_field = options.per_field,
+                         .likelihood = real(options.likelihood)};
   const EmOptions kernel_options = {.iterations = options.iterations,
                                     .inverse_temperature = options.inverse_temperature,
                                     .decay = options.decay,

@@ -34,7 +34,8 @@ MEREO_VERB void find_slopes(const Pose& p, const EmShape& shape, const EmPlace& 
           slope[h % 2] = fma(factor, x, slope[h % 2]);
         });
     const V logit = load(parent + (2 * p.vote + em_logit) * lanes);
-    store(logits + n * lanes, fnma(broadcast(0.5f), distance[0] + distance[1], logit));
+    store(logits + n * lanes,
+          fnma(broadcast(0.5f * shape.likelihood), distance[0] + distance[1], logit));
     store(grad_r + n * lanes, slope[0] + slope[1]);
   }
 }

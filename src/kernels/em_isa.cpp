@@ -169,7 +169,8 @@ MEREO_VERB void find_logits(const Pose& p, const EmShape& shape, const EmPlace& 
           distance[h % 2] = fma(x * load(parent + (p.vote + h) * lanes), x, distance[h % 2]);
         });
     const V logit = load(parent + (2 * p.vote + em_logit) * lanes);
-    store(logits + n * lanes, fnma(broadcast(0.5f), distance[0] + distance[1], logit));
+    store(logits + n * lanes,
+          fnma(broadcast(0.5f * shape.likelihood), distance[0] + distance[1], logit));
   }
 }
 
@@ -245,7 +246,8 @@ void finish(const EmShape& shape, const EmStep& step, const float* sums, const f
     // log of the logistic function: min(z, 0) - log(1 + e^-|z|).
     const V low = min(energy, zero()), high = max(energy, zero());
     const V activation = low - log(one + exp(low - high));
-    const V logit = activation - volume - broadcast(0.5f * float(H) * log_two_pi);
+    const V density = volume + broadcast(0.5f * float(H) * log_two_pi);
+    const V logit = fnma(broadcast(shape.likelihood), density, activation);
     float* tail = parents + 2 * H * lanes;
     const Index used = J - b * lanes < lanes ? J - b * lanes : lanes;
     for (int l = 0; l < lanes; ++l)

@@ -21,6 +21,8 @@ struct EmShape {
   std::int64_t rows, inner, columns;
   /// Couplings sum to one over the types of each parent place, not over all parents of a child.
   bool per_field = false;
+  /// Power of a vote's likelihood in the couplings.
+  real likelihood = 1;
 };
 
 /// One place of the children's grid, all types there, and the places whose window holds it.
@@ -38,7 +40,7 @@ struct EmPlace {
 /// What the parents collect from their children, weighted by r: per block of a place
 /// (1 + 2 H, lanes): sum r; sum r d; sum r d^2, with d = V - mu for the means mu that were current.
 /// And what they are then, per block (2 H + 4, lanes): -mu; 1 / var; and
-///   logit   log a - 1/2 sum log(2 pi var), minus infinity in lanes that pad
+///   logit   log a - likelihood / 2 sum log(2 pi var), minus infinity in lanes that pad
 ///   energy  inverse_temperature (beta_a - cost), of which a is the logistic function
 ///   mass    sum r
 ///   volume  1/2 sum log var

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
+#include <numbers>
 
 namespace mereo::reference {
 namespace {
@@ -119,7 +119,8 @@ void couple(const EmShape& shape, const EmPlace& place, const real* transforms, 
       const double d = pair.deviation(transforms, parents, h);
       distance += d * d * double(parent[H + h]);
     }
-    couplings[pair.pair()] = real(double(parent[2 * H + em_logit]) - distance / 2);
+    couplings[pair.pair()] =
+        real(double(parent[2 * H + em_logit]) - double(shape.likelihood) * distance / 2);
   });
   const Index field = shape.per_field ? J : place.parents * J;
   for (real* x = couplings; x < couplings + shape.child_types * place.parents * J; x += field) {
@@ -161,8 +162,8 @@ void finish(const EmShape& shape, const EmStep& step, const real* sums, const re
         double(step.cost_scale) * mass * (double(H) * double(step.beta_u[j]) + volume);
     const double energy = double(step.inverse_temperature) * (double(step.beta_a[j]) - cost);
     const double log_activation = std::min(energy, 0.0) - std::log1p(std::exp(-std::abs(energy)));
-    parents[2 * H + em_logit] =
-        real(log_activation - volume - double(H) / 2 * std::log(2 * 3.14159265358979323846));
+    const double density = volume + double(H) / 2 * std::log(2 * std::numbers::pi);
+    parents[2 * H + em_logit] = real(log_activation - double(shape.likelihood) * density);
     parents[2 * H + em_energy] = real(energy);
     parents[2 * H + em_mass] = real(mass);
     parents[2 * H + em_volume] = real(volume);

@@ -2,12 +2,13 @@
 // mass S, N = S + epsilon, v = var - floor and d = V - mu of a parent in iteration t:
 //
 //   cost = scale S L, L = H beta_u + 1/2 sum log var;  z = lambda (beta_a - cost);  a = logistic(z)
-//   logit = log a - 1/2 sum (log(2 pi var) + d^2 / var)     of the E-step that follows
+//   logit = log a - k/2 sum (log(2 pi var) + d^2 / var)     of the E-step that follows, k the power
+//                                                           of the likelihood
 //
 // With l the gradients of those logits, G0, G1, G2 the sums of l, l d, l d^2 over the children:
 //   grad z   = grad a a (1 - a) + G0 (1 - a)
-//   grad var = G2 / (2 var^2) - G0 / (2 var) - lambda grad z scale S / (2 var)
-//   grad mu  = given + G1 / var - 2 epsilon mu / N grad var
+//   grad var = k G2 / (2 var^2) - k G0 / (2 var) - lambda grad z scale S / (2 var)
+//   grad mu  = given + k G1 / var - 2 epsilon mu / N grad var
 //   alpha = grad mu / N;  beta = 2 grad var / N
 //   gamma = -lambda grad z scale L - sum v grad var / N
 // and so for the children of this iteration's M-step, with weights r:
@@ -138,11 +139,12 @@ struct Backward {
     grad_beta_u[type] += grad_cost * step.cost_scale * mass * real(H);
 
     real gamma = grad_cost * step.cost_scale * energy;
-    const real pull = g0 - grad_cost * step.cost_scale * mass;
+    const real power = layout.shape.likelihood;
+    const real pull = power * g0 - grad_cost * step.cost_scale * mass;
     for (Index h = 0; h < H; ++h) {
       const real mean = -parent[h * lanes], precision = parent[(H + h) * lanes];
-      const real g1 = routed ? sum[(1 + h) * lanes] : 0;
-      const real g2 = routed ? sum[(1 + H + h) * lanes] : 0;
+      const real g1 = routed ? power * sum[(1 + h) * lanes] : 0;
+      const real g2 = routed ? power * sum[(1 + H + h) * lanes] : 0;
       const real grad_variance = precision / 2 * (g2 * precision - pull);
       real grad_mean = g1 * precision - 2 * em_mass_epsilon * mean / divisor * grad_variance;
       if (last && grad_poses)
@@ -204,7 +206,7 @@ struct Backward {
       out += 2 * lanes;
       if (t == 0)
         continue;
-      const real precision = parent(t - 1)[H * lanes];
+      const real precision = layout.shape.likelihood * parent(t - 1)[H * lanes];
       *out = -precision;
       out += lanes;
       if (t == 1)

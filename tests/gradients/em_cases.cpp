@@ -82,6 +82,7 @@ std::vector<Case> em_cases() {
     options.cost_scale = 0.3;
     add({1, 5, 5, 2, 3}, {.kernel = 3, .stride = 2}, 0.5);
     options.per_field = false;
+    options.likelihood = 0.3;
     options.pose = {1, 5, 6};
     add({1, 3, 3, 2, 3}, {.kernel = 2}, 1);
     options.pose = {3, 2, 4};
