@@ -95,7 +95,7 @@ TESTS       := $(wildcard tests/*.cpp)
 GRADIENTS   := $(wildcard tests/gradients/*.cpp)
 PROGRAMS     = $(filter-out $(if $(HAVE_BENCHMARK),,bench),$(patsubst tools/%.cpp,%,$(wildcard tools/*.cpp)))
 BENCHMARKS  := $(wildcard tools/bench/*.cpp)
-INSTALLED    = $(filter train evaluate predict,$(PROGRAMS))
+INSTALLED    = $(filter train evaluate predict render,$(PROGRAMS))
 HEADERS     := $(wildcard include/mereo/*.h)
 
 OBJ             := $(BUILD)/obj
@@ -230,7 +230,7 @@ goldens: ## make tests/golden/ anew with PyTorch
 
 # The fuzzers, in a build of their own. What they find is kept in build/fuzz/corpus, a crash in
 # build/fuzz; one that is fixed belongs in tests/fuzz/seeds.
-FUZZERS  := idx checkpoint json image
+FUZZERS  := idx norb checkpoint json image
 FUZZ_CXX  = $(shell command -v clang++ || command -v clang++-14)
 
 .PHONY: fuzz fuzz-%

@@ -19,6 +19,7 @@ check() { # check WHAT CONDITION...
 }
 
 sum() { if command -v sha256sum >/dev/null; then sha256sum <"$1"; else shasum -a 256 <"$1"; fi | cut -d ' ' -f 1; }
+md5() { if command -v md5sum >/dev/null; then md5sum <"$1"; else openssl dgst -md5 -r <"$1"; fi | cut -d ' ' -f 1; }
 
 # ---- Small stand-ins, and the script with their hashes ----------------------------------------------
 
@@ -47,6 +48,15 @@ done
 cifar="cifar-10-binary.tar.gz"
 tar czf "$server/$cifar" -C "$scratch" cifar-10-batches-bin
 known "archive https://www.cs.toronto.edu.*$cifar" "$server/$cifar"
+
+norb=$(sed -n 's/^\(smallnorb-.*\.mat\) .*/\1/p' "$scratch/tools/fetch.sh")
+mkdir "$scratch/norb"
+for name in $norb; do
+  awk -v n="$name" 'BEGIN { for (i = 0; i < 3000; ++i) print n, i * i }' >"$scratch/norb/$name"
+  gzip -c "$scratch/norb/$name" >"$server/$name.gz"
+  sed "s|^$name [0-9a-f]\{32\}\$|$name $(md5 "$scratch/norb/$name")|" "$scratch/tools/fetch.sh" >"$scratch/new"
+  cat "$scratch/new" >"$scratch/tools/fetch.sh"
+done
 
 # Serves $server/NAME according to the word in $scratch/mood; notes what it was asked.
 cat >"$scratch/bin/curl" <<'END'
@@ -161,6 +171,19 @@ check "which are known to be complete" fetch offline cifar10
 echo damage >>"$scratch/data/cifar10/data_batch_3.bin"
 check "a damaged one is noticed" not fetch offline cifar10
 check "and fetched again" fetch good cifar10
+
+norb_right() { for name in $norb; do cmp -s "$scratch/norb/$name" "$scratch/data/smallnorb/$name" || return 1; done; }
+check "smallNORB has six files" [ "$(echo "$norb" | wc -l)" = 6 ]
+check "they come from their mirror" fetch good smallnorb
+check "and are right" norb_right
+echo damage >>"$scratch/data/smallnorb/$name"
+check "a damaged one is noticed by its MD5" not fetch offline smallnorb
+fresh
+check "a broken download of them is continued" fetch breaks smallnorb
+check "and gives the right files" norb_right
+fresh
+check "they may lie in a folder, plain" fetch offline smallnorb --from "$scratch/norb"
+check "and come from there" norb_right
 
 check "an unknown name is refused" not fetch good minst
 check "so is no name at all" not fetch good

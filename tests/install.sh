@@ -27,7 +27,7 @@ sed -n '/^```cpp$/,/^```$/p' README.md | sed '1d;$d' >"$prefix/classify.cpp"
 # shellcheck disable=SC2086
 ${CXX:-g++} -std=c++20 ${SANITIZE:+-fsanitize=$SANITIZE} "$prefix/classify.cpp" $flags -o "$prefix/classify"
 
-for program in train evaluate predict; do
+for program in train evaluate predict render; do
   "$prefix/bin/mereo-$program" --help | grep -q -e --threads
 done
 

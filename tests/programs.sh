@@ -6,21 +6,21 @@
 
 help_of() { (cd "$BUILD" && "./$1" --help); } # the same path everywhere
 if [ "${1:-}" = help ]; then
-  for program in train evaluate predict; do
+  for program in train evaluate predict render; do
     help_of $program >"$tests/golden/help-$program.txt" || exit 1
   done
   exit 0
 fi
 
 # --- help and wrong use
-for program in train evaluate predict; do
+for program in train evaluate predict render; do
   expect "$program --help" 0 'Usage' "$BUILD/$program" --help
   expect "$program --version" 0 '^[0-9]' "$BUILD/$program" --version
   expect "$program, unknown flag" 2 'did you mean --threads' "$BUILD/$program" --thread=2 a b
 done
 # Only the words count: versions of CLI11 differ in blanks, capitals of headings and the signs around a default.
 words() { tr -s ' \n=,[]' '\n' | tr '[:upper:]' '[:lower:]'; }
-for program in train evaluate predict; do
+for program in train evaluate predict render; do
   words <"$tests/golden/help-$program.txt" >one
   help_of $program | words >two
   diff -U 2 one two >difference || {
@@ -85,6 +85,58 @@ expect 'predict by matrix capsules' 0 '0\.[0-9]* #' predict matrix whole/reconst
 [ ! -e matrix/reconstructions.png ] || fail 'a network without a decoder leaves reconstructions'
 expect 'resuming with another routing' 1 'another model.routing_iterations' \
   "$BUILD/train" --threads 1 --resume --out matrix --routing-iterations 3
+
+# --- stereo pairs, seen through crops
+expect 'a set that is not there' 1 'fetch.sh smallnorb' train --data smallnorb --out none
+expect 'a decoder and standardised pictures' 1 'decoder=false' train --data toys --out none
+bare='--epochs 1 --model-config decoder=false'
+# shellcheck disable=SC2086 # the options are words
+train_toys() { train $bare "$@"; }
+expect 'stereo pairs' 0 'crop 32, standardised' train_toys --data toys --out toys
+[ ! -e toys/reconstructions.png ] || fail 'a network without a decoder leaves reconstructions.png'
+for field in '"brightness": 0.247' '"contrast": 0.8' '"crop": 32' '"standardize": 1' '"shift": 0' \
+  '"model.height": 32' '"model.channels": 2'; do
+  grep -q "$field" toys/config.json || fail "the usual view of toys is not in config.json: $field"
+done
+expect 'they are resumed as they were' 0 'test error' train_toys --resume --out toys
+expect 'another crop is another run' 1 'another crop' train_toys --resume --out toys --crop 28
+expect 'evaluate a crop' 0 'of 54' evaluate toys
+expect 'evaluate 13 crops' 0 'of 54' evaluate toys --crops 13
+expect '13 crops of a whole picture' 1 'whole pictures' evaluate whole --crops 13
+expect 'novel viewpoints' 0 'of 36' evaluate toys --data toys-azimuth
+expect 'familiar viewpoints' 0 '"split": "familiar"' evaluate toys --data toys-elevation --split familiar --json
+grep -q '"count": 18' out || fail 'the familiar viewpoints are not a third'
+expect 'no familiar viewpoints' 1 'no familiar part' evaluate toys --split familiar
+expect 'predict from a pair' 1 'channels 1' predict toys whole/reconstructions.png
+expect 'the left picture alone' 0 'test error' train_toys --data toys-elevation --channels 1 --crop 36 --image-size 40 \
+  --batch 8 --validation 6 --standardize 0 --out left
+grep -q '"pictures": 36' left/config.json || fail 'not the training viewpoints alone'
+expect 'its test pictures' 0 'of 36' evaluate left
+expect 'predict from one' 0 'car' predict left whole/reconstructions.png
+
+# --- render
+expect 'render nothing' 2 'what is it to render: toys, sheet or turntable' "$BUILD/render"
+expect 'a command misspelt' 2 'did you mean toys' "$BUILD/render" toyz
+expect 'a flag of a command misspelt' 2 'did you mean --azimuths' "$BUILD/render" toys --azimuth 1
+expect 'more azimuths than there are' 2 '--azimuths: must be a whole number from 1 to 18' "$BUILD/render" toys --azimuths 19
+expect 'a sheet of toys that are not there' 1 'build/render toys' "$BUILD/render" sheet --data toys --data-dir nowhere -o sheet.png
+expect 'render toys' 0 'test part of toys in made/toys' "$BUILD/render" toys --out made/toys --azimuths 1
+[ "$(wc -c <made/toys/toys-testing-dat.mat)" = $((24 + 1350 * 2 * 96 * 96)) ] || fail 'render toys: not 1350 pairs'
+expect 'a sheet of toys' 0 '1350 pictures of toys' "$BUILD/render" sheet --data toys --data-dir made --split test -o sheet.png
+expect 'a sheet of digits' 0 '260 pictures of mnist' "$BUILD/render" sheet --data mnist --columns 30 -o digits.png
+expect 'a turntable' 0 'car 3, .* at 18 azimuths' "$BUILD/render" turntable --category car --instance 3 --side 20 -o car.png
+for file in sheet digits car; do [ -s $file.png ] || fail "render leaves no $file.png"; done
+expect 'a turntable of no toy' 2 'did you mean airplane' "$BUILD/render" turntable --category airplanes -o none.png
+expect 'an instance there is not' 2 '--instance: must be a whole number from 0 to 9' "$BUILD/render" turntable \
+  --category car --instance 10 -o none.png
+"$BUILD/render" toys --out stopped >out 2>err &
+child=$!
+until ls stopped/*.tmp-* >/dev/null 2>&1 || ! kill -0 $child 2>/dev/null; do sleep 0.01; done
+kill -TERM $child
+wait $child
+status=$?
+[ $status = 143 ] || fail "render toys, stopped: exit status $status instead of 143"
+[ -z "$(ls stopped)" ] || fail 'render toys, stopped, leaves files'
 
 # --- instruction sets
 expect 'train with an unknown instruction set' 1 'MEREO_ISA: unknown .*\[foo\]' env MEREO_ISA=foo "$BUILD/train" --out foo

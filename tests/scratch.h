@@ -45,6 +45,14 @@ inline std::string got(const std::string& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
+/// count bytes that differ from their neighbours.
+inline std::string pattern(std::size_t count, unsigned start = 0) {
+  std::string bytes;
+  for (std::size_t i = 0; i < count; ++i)
+    bytes += char((start + i * 31) % 251);
+  return bytes;
+}
+
 /// Calls body(what) for the file cut at every byte.
 template <class Body>
 void for_every_cut(const std::string& path, const std::string& bytes, const Body& body) {

@@ -1,6 +1,7 @@
 // Out of memory at every place where memory is asked for: an exception, nothing held, nothing half
 // changed, and the same work succeeds afterwards.
 #include "allocations.h"
+#include "norb_fixture.h"
 #include "train_fixture.h"
 
 #include "train/checkpoint.h"
@@ -220,6 +221,14 @@ TEST_CASE("memory runs out while data is read" * doctest::skip(!allocations::cou
                         std::string(24, 'x')));
     put(labels, big_endian(0x801) + big_endian(2) + std::string("\1\2"));
     CHECK(fail_both_ways([&] { return data_digest(read_idx(images, labels)); }) > 10);
+  }
+  SUBCASE("a NORB set") {
+    const std::string dat = scratch.path("dat"), cat = scratch.path("cat");
+    const std::string info = scratch.path("info");
+    put(dat, gzip_of(norb_dat(2, 4, 4, pattern(64))));
+    put(cat, norb_cat({4, 0}));
+    put(info, norb_info({9, 8, 34, 5, 0, 0, 0, 0}));
+    CHECK(fail_both_ways([&] { return data_digest(read_norb(dat, cat, info, {2, 3, 3})); }) > 20);
   }
   // Not a folder: where there is no memory to list one, libstdc++ ends the program.
   SUBCASE("pictures") {

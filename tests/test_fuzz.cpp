@@ -8,6 +8,7 @@ TEST_CASE("what the fuzzers start from, and once found, is read or refused") {
     bool (*run)(std::string_view bytes);
   };
   const Target targets[] = {{"idx", fuzz::idx},
+                            {"norb", fuzz::norb},
                             {"checkpoint", fuzz::checkpoint},
                             {"json", fuzz::json},
                             {"image", fuzz::image}};

@@ -174,9 +174,9 @@ TEST_CASE("every place of the shuffled order gets every picture equally often") 
 
 TEST_CASE("shifts are exact, reach every offset, and do not depend on batches or prefetching") {
   const Dataset data = sample();
-  Loader loader(data, all_indices(data.count), {.batch = 6, .max_shift = 2});
+  Loader loader(data, all_indices(data.count), {.batch = 6, .view = {.max_shift = 2}});
   Loader other(data, all_indices(data.count),
-               {.batch = 7, .shuffle = false, .max_shift = 2, .prefetch = false});
+               {.batch = 7, .shuffle = false, .view = {.max_shift = 2}, .prefetch = false});
   std::map<std::pair<int, int>, int> seen;
   for (std::int64_t epoch = 0; epoch < 40; ++epoch) {
     loader.start_epoch(epoch);
@@ -199,7 +199,7 @@ TEST_CASE("shifts are exact, reach every offset, and do not depend on batches or
 
 TEST_CASE("a restored position gives exactly the batches that would have followed") {
   const Dataset data = sample();
-  const LoaderOptions options = {.batch = 4, .max_shift = 1};
+  const LoaderOptions options = {.batch = 4, .view = {.max_shift = 1}};
   Loader unbroken(data, all_indices(data.count), options);
   unbroken.start_epoch(3);
   const std::vector<Copy> all = rest_of_epoch(unbroken);
@@ -222,8 +222,8 @@ TEST_CASE("a restored position gives exactly the batches that would have followe
 
 TEST_CASE("prefetching changes nothing but the time") {
   const Dataset data = sample(50);
-  Loader with(data, all_indices(50), {.batch = 7, .max_shift = 2, .prefetch = true});
-  Loader without(data, all_indices(50), {.batch = 7, .max_shift = 2, .prefetch = false});
+  Loader with(data, all_indices(50), {.batch = 7, .view = {.max_shift = 2}, .prefetch = true});
+  Loader without(data, all_indices(50), {.batch = 7, .view = {.max_shift = 2}, .prefetch = false});
   for (std::int64_t epoch = 0; epoch < 5; ++epoch) {
     with.start_epoch(epoch);
     without.start_epoch(epoch);
@@ -253,7 +253,7 @@ TEST_CASE("a batch stays whole while the next one is prefetched, in two buffers 
 TEST_CASE("a loader can be dropped at any moment") {
   const Dataset data = sample(200);
   for (int taken = 0; taken < 20; ++taken) {
-    Loader loader(data, all_indices(200), {.batch = 10, .max_shift = 1});
+    Loader loader(data, all_indices(200), {.batch = 10, .view = {.max_shift = 1}});
     Batch batch;
     for (int i = 0; i < taken; ++i)
       loader.next(batch);
@@ -279,8 +279,8 @@ TEST_CASE("a loader refuses what makes no sense, and has nothing to give without
   CHECK_THROWS_AS(Loader(data, {0, 23}, {}), Error);
   CHECK_THROWS_AS(Loader(data, {-1}, {}), Error);
   CHECK_THROWS_AS(Loader(data, {0}, {.batch = 0}), Error);
-  CHECK_THROWS_AS(Loader(data, {0}, {.max_shift = -1}), Error);
-  CHECK_THROWS_AS(Loader(data, {0}, {.max_shift = 5}), Error);
+  CHECK_THROWS_AS(Loader(data, {0}, {.view = {.max_shift = -1}}), Error);
+  CHECK_THROWS_AS(Loader(data, {0}, {.view = {.max_shift = 5}}), Error);
   Loader empty(data, {}, {});
   Batch batch;
   CHECK(empty.batches() == 0);

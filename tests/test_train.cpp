@@ -287,7 +287,7 @@ TEST_CASE("options out of range and unfitting data are errors") {
   fails([](TrainOptions& o) { o.clip = -1; });
   fails([](TrainOptions& o) { o.weight_decay = -1; });
   fails([](TrainOptions& o) { o.margin_steps = -1; });
-  fails([](TrainOptions& o) { o.max_shift = -1; });
+  fails([](TrainOptions& o) { o.view.max_shift = -1; });
   fails([](TrainOptions& o) { o.optimizer = "adagrad"; });
   fails([](TrainOptions& o) { o.schedule.start = -1; });
   Dataset coloured = bars(60);

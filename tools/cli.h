@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <climits>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -66,25 +67,38 @@ inline std::string did_you_mean(const std::string& word,
   return best.empty() ? "" : " (did you mean " + best + "?)";
 }
 
+/// Of a program and of the command it was given, if it has commands.
 inline std::vector<std::string> flags(const CLI::App& app) {
   std::vector<std::string> names;
   for (const CLI::Option* option : app.get_options())
     for (const std::string& name : option->get_lnames())
       names.push_back("--" + name);
+  for (const CLI::App* command : app.get_subcommands())
+    for (const std::string& name : flags(*command))
+      names.push_back(name);
+  return names;
+}
+
+inline std::vector<std::string> commands(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; }))
+    names.push_back(command->get_name());
   return names;
 }
 
 // --- what a value may be; CLI11 puts the flag before the complaint
 
-inline CLI::Validator whole(long long lowest) {
+inline CLI::Validator whole(long long lowest, long long highest = LLONG_MAX) {
   return CLI::Validator(
-      [lowest](std::string& text) -> std::string {
+      [=](std::string& text) -> std::string {
         char* end = nullptr;
         errno = 0;
         const long long value = std::strtoll(text.c_str(), &end, 10);
-        if (!text.empty() && *end == 0 && errno == 0 && value >= lowest)
+        if (!text.empty() && *end == 0 && errno == 0 && value >= lowest && value <= highest)
           return {};
-        return "must be a whole number from " + std::to_string(lowest) + ", not \"" + text + "\"";
+        return "must be a whole number from " + std::to_string(lowest) +
+               (highest < LLONG_MAX ? " to " + std::to_string(highest) : "") + ", not \"" + text +
+               "\"";
       },
       "");
 }
@@ -122,6 +136,14 @@ inline CLI::Validator one_of(std::vector<std::string> words) {
       "{" + list + "}");
 }
 
+/// "mnist, ... or folder:PATH"
+inline std::string data_names() {
+  std::string list;
+  for (const std::string& name : mereo::dataset_names())
+    list += name + ", ";
+  return list + "or folder:PATH";
+}
+
 /// A data set by name, or folder:PATH.
 inline CLI::Validator data_name() {
   return CLI::Validator(
@@ -130,11 +152,7 @@ inline CLI::Validator data_name() {
         if (text.starts_with("folder:") ||
             std::find(names.begin(), names.end(), text) != names.end())
           return {};
-        std::string list;
-        for (const std::string& name : names)
-          list += name + ", ";
-        return "must be " + list + "or folder:PATH, not \"" + text + "\"" +
-               did_you_mean(text, names);
+        return "must be " + data_names() + ", not \"" + text + "\"" + did_you_mean(text, names);
       },
       "");
 }
@@ -152,11 +170,11 @@ inline std::optional<int> parse(CLI::App& app, int argc, char** argv) {
   } catch (const CLI::Success& answer) {
     return app.exit(answer);
   } catch (const CLI::ExtrasError&) {
-    std::string word = app.remaining().front();
+    std::string word = app.remaining(true).front();
     if (word.size() > 1 && word[0] == '-')
       throw UsageError("unknown flag " + word +
                        did_you_mean(word.substr(0, word.find('=')), flags(app)));
-    throw UsageError("unexpected argument \"" + word + "\"");
+    throw UsageError("unexpected argument \"" + word + "\"" + did_you_mean(word, commands(app)));
   } catch (const CLI::ParseError& error) {
     throw UsageError(error.what());
   }

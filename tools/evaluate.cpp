@@ -19,10 +19,12 @@ std::int64_t row_sum(const Evaluation& e, std::int64_t row) {
   return sum;
 }
 
-void print_json(const Evaluation& e, const Dataset& data, const std::string& checkpoint) {
+void print_json(const Evaluation& e, const Dataset& data, const std::string& split,
+                const std::string& checkpoint) {
   nlohmann::ordered_json report;
   report["checkpoint"] = checkpoint;
   report["data"] = data.name;
+  report["split"] = split;
   report["count"] = e.count;
   report["wrong"] = e.wrong;
   report["error_percent"] = e.error_percent();
@@ -61,21 +63,27 @@ void print_tables(const Evaluation& e, const Dataset& data) {
 int run(int argc, char** argv) {
   std::string checkpoint, data_name, data_dir = "data", split = "test";
   std::int64_t batch = 128;
-  int threads = 1;
+  int threads = 1, crops = 1;
   bool json = false;
   CLI::App app("Tells the error of a checkpoint on a data set, by class, with the confusions.");
   app.add_option("CHECKPOINT", checkpoint, "A .safetensors file or a run folder (its best one)")
       ->required();
-  app.add_option(
-         "--data", data_name,
-         "Data set: mnist, fashion-mnist, cifar10 or folder:PATH [the one it was trained on]")
+  app.add_option("--data", data_name,
+                 "Data set: " + cli::data_names() + " [the one it was trained on]")
       ->check(cli::data_name());
   app.add_option("--data-dir", data_dir, "Where data sets are")->capture_default_str();
-  app.add_option("--split", split, "Which part of it")
-      ->check(cli::one_of({"test", "train"}))
+  app.add_option("--split", split,
+                 "Which part of it; familiar: test pictures from the viewpoints trained on, of "
+                 "-azimuth and -elevation")
+      ->check(cli::one_of({"test", "train", "familiar"}))
       ->capture_default_str();
   app.add_option("--batch", batch, "Pictures at a time")
       ->check(cli::whole(1))
+      ->capture_default_str();
+  app.add_option(
+         "--crops", crops,
+         "13: sum what the network says of the middle of a picture and of 12 crops around it")
+      ->check(cli::one_of({"1", "13"}))
       ->capture_default_str();
   cli::add_threads(app, threads);
   app.add_flag("--json", json, "Print one JSON object");
@@ -88,17 +96,25 @@ int run(int argc, char** argv) {
   const InputShape input = loaded.model->input();
   if (data_name.empty())
     data_name = loaded.info.data;
-  // Pictures of a folder come in any size; the named sets do not, and are refused below.
-  const FolderOptions folder{int(input.channels), input.height, input.width};
-  const Dataset data =
-      load_dataset(data_name, split == "test" ? Split::test : Split::train, data_dir, folder);
-  check_fits(input, data);
+  const View& view = loaded.info.view;
+  if (crops > 1 && view.crop == 0)
+    throw Error(path, "the network sees whole pictures: there is one crop of them");
+  // Pictures of a folder or NORB set come in any size; others do not, and are refused below.
+  const PictureOptions form{int(input.channels), loaded.info.height, loaded.info.width};
+  const Dataset data = load_dataset(data_name,
+                                    split == "test"    ? Split::test
+                                    : split == "train" ? Split::train
+                                                       : Split::familiar,
+                                    data_dir, form);
+  check_fits(input, data, view);
   if (!loaded.info.class_names.empty() && data.class_names != loaded.info.class_names)
     std::fprintf(stderr, "note: the classes of %s are not those of %s, which it was trained on\n",
                  data.name.c_str(), loaded.info.data.c_str());
   loaded.model->freeze(std::min(batch, data.count));
-  const Evaluation result = evaluate(*loaded.model, data, {.batch = batch});
-  json ? print_json(result, data, path) : print_tables(result, data);
+  const auto offsets = crops > 1 ? thirteen_crops() : std::vector<CropOffset>{};
+  const Evaluation result =
+      evaluate(*loaded.model, data, {.batch = batch, .view = view, .crops = offsets});
+  json ? print_json(result, data, split, path) : print_tables(result, data);
   return 0;
 }
 

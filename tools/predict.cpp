@@ -21,14 +21,16 @@ struct Prediction {
   Tensor pair;                // as read, and as reconstructed
 };
 
-/// The picture as the model reads it: (1, H, W, C).
-Tensor prepare(const std::string& path, const InputShape& input, bool invert) {
-  const Image image = read_image(path, int(input.channels));
-  const Tensor pixels = image_tensor(resize_image(image, input.height, input.width));
+/// The picture as the data set would have it: (1, H, W, C).
+Tensor prepare(const std::string& path, const LoadedModel& loaded, bool invert) {
+  const CheckpointInfo& info = loaded.info;
+  const std::int64_t channels = loaded.model->input().channels;
+  const Image image = read_image(path, int(channels));
+  const Tensor pixels = image_tensor(resize_image(image, info.height, info.width));
   if (invert)
     for (real& x : pixels.values())
       x = 1 - x;
-  return pixels.reshape({1, input.height, input.width, input.channels});
+  return pixels.reshape({1, info.height, info.width, channels});
 }
 
 double border_brightness(const Tensor& image) {
@@ -63,8 +65,9 @@ Tensor pair_of(const Tensor& image, const Variable& reconstruction) {
 }
 
 Prediction predict(Tape& tape, LoadedModel& loaded, const std::string& path, const Arguments& a) {
-  const Tensor image = prepare(path, loaded.model->input(), a.invert);
-  note_brightness(path, image, loaded.info);
+  const Tensor picture = prepare(path, loaded, a.invert);
+  note_brightness(path, picture, loaded.info);
+  const Tensor image = apply_view(picture, loaded.info.view);
   tape.reset();
   const Outputs outputs = loaded.model->forward(tape, image, {}, Mode::evaluation);
   std::vector<std::int32_t> labels;
@@ -134,7 +137,8 @@ int run(int argc, char** argv) {
   const std::int64_t channels = loaded.model->input().channels;
   if (channels != 1 && channels != 3)
     throw Error(a.checkpoint, "reads pictures that no image file holds",
-                std::to_string(channels) + " channels");
+                std::to_string(channels) + " channels",
+                channels == 2 ? "train with --channels 1 to read the left picture of a pair" : "");
   loaded.model->freeze(1);
   Tape tape;
   nlohmann::ordered_json report = nlohmann::ordered_json::array();

@@ -9,7 +9,6 @@
 #include <cmath>
 #include <csignal>
 #include <cstdio>
-#include <cstring>
 #include <string>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -48,12 +47,75 @@ inline std::string duration(double seconds) {
   return text;
 }
 
+/// A line that is written over and over, a few times a second on a terminal, every ten seconds
+/// elsewhere.
+class ProgressLine {
+public:
+  explicit ProgressLine(bool quiet) : quiet_(quiet), terminal_(isatty(STDOUT_FILENO) == 1) {}
+
+  bool quiet() const { return quiet_; }
+
+  /// Is it time to show something again?
+  bool due() {
+    if (quiet_)
+      return false;
+    const auto now = Clock::now();
+    if (now - shown_ < (terminal_ ? std::chrono::milliseconds(200) : std::chrono::seconds(10)))
+      return false;
+    shown_ = now;
+    return true;
+  }
+
+  void show(const std::string& line) {
+    if (terminal_)
+      std::printf("\r\033[K%.*s", columns(), line.c_str());
+    else
+      std::puts(line.c_str());
+    std::fflush(stdout);
+  }
+
+  /// With a bar of the share that is done between the two, where there is room.
+  void show(const std::string& before, double done, const std::string& after) {
+    const int room = columns() - int(before.size() + after.size()) - 3;
+    show(before + bar(std::min(room, 20), done) + after);
+  }
+
+  /// Takes the line away.
+  void clear() {
+    if (terminal_ && !quiet_)
+      std::fputs("\r\033[K", stdout);
+  }
+
+private:
+  using Clock = std::chrono::steady_clock;
+
+  /// Characters that a line may have.
+  int columns() const {
+    if (!terminal_)
+      return 1000;
+    winsize size{};
+    return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1 ? size.ws_col - 1 : 79;
+  }
+
+  /// "[===>    ] ", or nothing where that would be too short to tell anything.
+  static std::string bar(int width, double done) {
+    if (width < 4)
+      return "";
+    const auto full = std::size_t(width * done), all = std::size_t(width);
+    return "[" + (std::string(full, '=') + ">" + std::string(all, ' ')).substr(0, all) + "] ";
+  }
+
+  bool quiet_, terminal_;
+  Clock::time_point shown_ = Clock::now();
+};
+
+/// How training goes.
 class Progress : public mereo::TrainListener {
 public:
-  explicit Progress(bool quiet) : quiet_(quiet), terminal_(isatty(STDOUT_FILENO) == 1) {}
+  explicit Progress(bool quiet) : line_(quiet) {}
 
   void started(const mereo::TrainStart& start) override {
-    if (quiet_)
+    if (line_.quiet())
       return;
     std::printf("instruction set %s, threads %d\n", start.isa.c_str(), start.threads);
     std::int64_t elements = 0;
@@ -78,7 +140,7 @@ public:
   }
 
   void stepped(const mereo::TrainProgress& p) override {
-    if (!due())
+    if (!line_.due())
       return;
     char before[64], after[192];
     std::snprintf(before, sizeof before, "epoch %lld/%lld ", (long long)(p.epoch + 1),
@@ -87,22 +149,21 @@ public:
                   "%lld/%lld  loss %.4f  error %.2f %%  %.0f images/s  left %s",
                   (long long)(p.batch), (long long)(p.batches), p.mean_loss, p.mean_error_percent,
                   p.images_per_second, duration(p.seconds_left).c_str());
-    const int room = columns() - int(std::strlen(before) + std::strlen(after)) - 3;
-    show(before + bar(std::min(room, 20), double(p.batch) / double(p.batches)) + after);
+    line_.show(before, double(p.batch) / double(p.batches), after);
   }
 
   void evaluated(std::int64_t done, std::int64_t count) override {
-    if (!due())
+    if (!line_.due())
       return;
     char line[96];
     std::snprintf(line, sizeof line, "judging %lld/%lld pictures", (long long)(done),
                   (long long)(count));
-    show(line);
+    line_.show(line);
   }
 
   void epoch_finished(const mereo::EpochResult& e) override {
-    clear();
-    if (quiet_)
+    line_.clear();
+    if (line_.quiet())
       return;
     char judged[64] = "";
     if (!std::isnan(e.validation_error_percent))
@@ -120,51 +181,10 @@ public:
   bool stop() override { return stop_signal != 0; }
 
   /// Takes the progress line away.
-  void clear() {
-    if (terminal_ && !quiet_)
-      std::fputs("\r\033[K", stdout);
-  }
+  void clear() { line_.clear(); }
 
 private:
-  using Clock = std::chrono::steady_clock;
-
-  /// A few times a second on a terminal, every ten seconds elsewhere.
-  bool due() {
-    if (quiet_)
-      return false;
-    const auto now = Clock::now();
-    if (now - shown_ < (terminal_ ? std::chrono::milliseconds(200) : std::chrono::seconds(10)))
-      return false;
-    shown_ = now;
-    return true;
-  }
-
-  /// Characters that a line may have.
-  int columns() const {
-    if (!terminal_)
-      return 1000;
-    winsize size{};
-    return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1 ? size.ws_col - 1 : 79;
-  }
-
-  /// "[===>    ] ", or nothing where that would be too short to tell anything.
-  static std::string bar(int width, double done) {
-    if (width < 4)
-      return "";
-    const auto full = std::size_t(width * done), all = std::size_t(width);
-    return "[" + (std::string(full, '=') + ">" + std::string(all, ' ')).substr(0, all) + "] ";
-  }
-
-  void show(const std::string& line) {
-    if (terminal_)
-      std::printf("\r\033[K%.*s", columns(), line.c_str());
-    else
-      std::puts(line.c_str());
-    std::fflush(stdout);
-  }
-
-  bool quiet_, terminal_;
-  Clock::time_point shown_ = Clock::now();
+  ProgressLine line_;
 };
 
 } // namespace cli

@@ -15,7 +15,7 @@ struct Arguments {
   std::string data = "mnist", data_dir = "data", model = "capsnet", recipe, preset, convolution,
               out, config;
   std::vector<std::string> model_config;
-  int routing_iterations = 0, convolution_tile = 0, threads = 1;
+  int channels = 0, routing_iterations = 0, convolution_tile = 0, threads = 1;
   std::int64_t image_size = 0;
   TrainOptions options;
   std::string schedule = schedule_name(options.schedule.kind);
@@ -28,11 +28,16 @@ void describe(CLI::App& app, Arguments& a) {
   const auto add = [&](const char* flag, auto& value, const std::string& text) {
     return app.add_option(flag, value, text)->capture_default_str();
   };
-  add("--data", a.data, "Data set: mnist, fashion-mnist, cifar10 or folder:PATH")
-      ->check(cli::data_name());
+  add("--data", a.data, "Data set: " + cli::data_names())->check(cli::data_name());
   add("--data-dir", a.data_dir, "Where data sets are");
   add("--image-size", a.image_size,
-      "Resize pictures of a folder to this height and width; 0: as they are")
+      "Resize pictures of a folder or NORB set to this height and width; 0: as they are, NORB to "
+      "48")
+      ->check(cli::whole(0));
+  add("--channels", a.channels,
+      "Channels of pictures of a folder or NORB set: 1 grey or the left one of each pair, 2 the "
+      "pair, "
+      "3 colour; 0: as they are")
       ->check(cli::whole(0));
   add("--model", a.model, "Network")->check(cli::one_of(model_names()));
   app.add_option("--recipe", a.recipe,
@@ -74,8 +79,24 @@ void describe(CLI::App& app, Arguments& a) {
   add("--margin-steps", o.margin_steps,
       "Steps in which the margin of a spread loss rises; 0: all of the run")
       ->check(cli::number(0, false));
-  add("--shift", o.max_shift, "Shift pictures at random by up to so many pixels")
+  app.add_option("--shift", o.view.max_shift,
+                 "Shift pictures at random by up to so many pixels [2, NORB sets 0]")
       ->check(cli::whole(0));
+  app.add_option(
+         "--brightness", o.view.brightness,
+         "Add a random number to a picture's pixels, up to so far from 0; white is 1 [0, NORB "
+         "sets 63/255]")
+      ->check(cli::number(0, false, 1));
+  app.add_option("--contrast", o.view.contrast,
+                 "Multiply its contrast by a random number up to so far from 1 [0, NORB sets 0.8]")
+      ->check(cli::number(0, false, 1));
+  app.add_option("--crop", o.view.crop,
+                 "Show the network so many pixels a side, at random to train, otherwise in the "
+                 "middle; 0: the whole picture [0, NORB sets 32]")
+      ->check(cli::whole(0));
+  app.add_option("--standardize", o.view.standardize,
+                 "1: bring each picture to mean 0 and deviation 1 [0, NORB sets 1]")
+      ->check(cli::one_of({"0", "1"}));
   add("--validation", o.validation,
       "Pictures kept out of training to choose the best epoch by; -1: one in twelve")
       ->check(cli::whole(-1));
@@ -126,6 +147,17 @@ Fields settle(CLI::App& app, Arguments& a) {
     }
     cli::apply(app, fields, source, facts);
   }
+  const View usual = usual_view(a.data);
+  View& view = a.options.view;
+  const auto choose = [&](const char* flag, auto& value, auto otherwise) {
+    if (app.get_option(flag)->count() == 0)
+      value = otherwise;
+  };
+  choose("--shift", view.max_shift, usual.max_shift);
+  choose("--brightness", view.brightness, usual.brightness);
+  choose("--contrast", view.contrast, usual.contrast);
+  choose("--crop", view.crop, usual.crop);
+  choose("--standardize", view.standardize, usual.standardize);
   if (!a.recipe.empty() && a.model != "capsnet")
     throw cli::UsageError("--recipe: is of capsnet, not " + a.model);
   if (!a.preset.empty() && a.model != "matrix-capsnet")
@@ -137,6 +169,7 @@ Fields settle(CLI::App& app, Arguments& a) {
   a.options.notes = {{"data_dir", a.data_dir},
                      {"image_size", a.image_size},
                      {"margin_steps", a.options.margin_steps},
+                     {"channels", std::int64_t(a.channels)},
                      {"save_seconds", a.options.save_seconds},
                      {"history_steps", a.options.history_steps}};
   return fields;
@@ -182,8 +215,8 @@ std::unique_ptr<Model> build(const Arguments& a, const Dataset& data, const Fiel
   for (const auto& [name, value] : file)
     if (name.starts_with("model."))
       set(wanted, name.substr(6), value);
-  set(wanted, "height", data.height);
-  set(wanted, "width", data.width);
+  set(wanted, "height", a.options.view.seen(data.height));
+  set(wanted, "width", a.options.view.seen(data.width));
   set(wanted, "channels", data.channels);
   set(wanted, "classes", data.classes);
   const Fields settings = single_settings(a);
@@ -219,8 +252,12 @@ void show_configuration(const Arguments& a, Model& model) {
     std::printf(" %g every %g steps", o.schedule.decay, o.schedule.period);
   if (o.schedule.warmup > 0)
     std::printf(" after %g steps of warm-up", o.schedule.warmup);
-  std::printf(", shift %d, clip %g, seed %llu\n", o.max_shift, o.clip,
+  std::printf(", shift %d, clip %g, seed %llu\n", o.view.max_shift, o.clip,
               (unsigned long long)(o.seed));
+  if (o.view.crop > 0 || !o.view.keeps_range())
+    std::printf("pictures: brightness +-%g, contrast 1 +- %g, crop %lld, %s\n", o.view.brightness,
+                o.view.contrast, (long long)(o.view.crop),
+                o.view.standardize ? "standardised" : "not standardised");
   std::fflush(stdout);
 }
 
@@ -228,7 +265,8 @@ double test_error(const std::string& checkpoint, const Dataset& test, const Argu
                   cli::Progress& progress) {
   const LoadedModel loaded = load_model(checkpoint);
   const Evaluation judged =
-      evaluate(*loaded.model, test, {.batch = a.options.batch, .listener = &progress});
+      evaluate(*loaded.model, test,
+               {.batch = a.options.batch, .view = loaded.info.view, .listener = &progress});
   progress.clear();
   return judged.error_percent();
 }
@@ -272,10 +310,10 @@ double peak_memory() {
 }
 
 /// The test set, or nothing for a folder that has none.
-std::optional<Dataset> load_test(const Arguments& a, const FolderOptions& folder) {
+std::optional<Dataset> load_test(const Arguments& a, const PictureOptions& form) {
   if (a.data.starts_with("folder:") && !std::filesystem::exists(a.data.substr(7) + "/test"))
     return {};
-  return load_dataset(a.data, Split::test, a.data_dir, folder);
+  return load_dataset(a.data, Split::test, a.data_dir, form);
 }
 
 int run(int argc, char** argv) {
@@ -287,12 +325,12 @@ int run(int argc, char** argv) {
     return *code;
   const Fields file = settle(app, a);
   set_threads(a.threads);
-  const FolderOptions folder{.height = a.image_size, .width = a.image_size};
-  const Dataset training = load_dataset(a.data, Split::train, a.data_dir, folder);
-  const std::optional<Dataset> test = load_test(a, folder);
+  const PictureOptions form{a.channels, a.image_size, a.image_size};
+  const Dataset training = load_dataset(a.data, Split::train, a.data_dir, form);
+  const std::optional<Dataset> test = load_test(a, form);
   const std::unique_ptr<Model> model = build(a, training, file);
   if (test)
-    check_fits(model->input(), *test);
+    check_fits(model->input(), *test, a.options.view);
   if (!a.quiet)
     show_configuration(a, *model);
 

@@ -4,19 +4,29 @@
 #include <mereo/tensor.h>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 namespace mereo {
 
+/// How a picture of a NORB set was taken, in the codes of its files.
+struct Viewpoint {
+  std::int32_t instance;  // which object of its class, from 0
+  std::int32_t elevation; // of the camera, 0 to 8: 30 to 70 degrees in steps of 5
+  std::int32_t azimuth;   // 0, 2, ..., 34: times 10 degrees
+  std::int32_t lighting;  // from 0
+};
+
 /// Labelled pictures of one size, 8 bits a channel.
 struct Dataset {
   std::string name;
   std::int64_t count = 0, height = 0, width = 0, channels = 0, classes = 0;
-  std::vector<std::uint8_t> pixels;     // (count, height, width, channels)
-  std::vector<std::int32_t> labels;     // (count), each in [0, classes)
-  std::vector<std::string> class_names; // (classes)
+  std::vector<std::uint8_t> pixels;       // (count, height, width, channels)
+  std::vector<std::int32_t> labels;       // (count), each in [0, classes)
+  std::vector<std::string> class_names;   // (classes)
+  std::vector<Viewpoint> viewpoints = {}; // (count), or empty where nothing is known of them
 
   std::int64_t image_size() const { return height * width * channels; }
   /// Writes picture i to out (height, width, channels), divided by 255 and moved down by dy and
@@ -26,9 +36,20 @@ struct Dataset {
   void check() const;
 };
 
-enum class Split { train, test };
+/// The test set of the viewpoint experiments (see load_dataset()) holds the viewpoints that
+/// training has not seen; familiar is the rest of it.
+enum class Split { train, test, familiar };
 
 // --- readers; each checks every claim of its files and throws Error naming the file
+
+/// What pictures become as they are read.
+struct PictureOptions {
+  /// Of a folder: 1 grey, 3 RGB, 0 as the first picture has it. Of a NORB set: 2 both pictures of
+  /// each pair, the left one first, 1 the left one alone, 0 both.
+  int channels = 0;
+  /// Resized to this. 0 in a folder: all must have the first picture's size; in a NORB set: 48.
+  std::int64_t height = 0, width = 0;
+};
 
 /// An idx pair (MNIST, Fashion-MNIST), plain or gzip. classes bounds the labels.
 Dataset read_idx(const std::string& images_path, const std::string& labels_path,
@@ -42,15 +63,16 @@ Dataset read_cifar_binary(const std::vector<std::string>& paths);
 Dataset read_cifar_sheets(const std::vector<std::string>& sheet_paths,
                           const std::string& labels_path);
 
-struct FolderOptions {
-  int channels = 0;                   // 1 grey, 3 RGB, 0 as the first picture has it
-  std::int64_t height = 0, width = 0; // resize to this; 0: all must have the first picture's size
-};
-
 /// A folder with one sub-folder of png/jpg pictures a class, classes sorted by name, pictures too.
 /// When class_names is not empty, those are the classes, and another sub-folder is an Error.
-Dataset read_image_folder(const std::string& path, const FolderOptions& options = {},
+Dataset read_image_folder(const std::string& path, const PictureOptions& options = {},
                           const std::vector<std::string>& class_names = {});
+
+/// One part of a NORB set (LeCun, Huang, Bottou 2004), three files, plain or gzip: the pairs of
+/// pictures, their classes and their viewpoints. keep chooses among them; null for all.
+Dataset read_norb(const std::string& dat_path, const std::string& cat_path,
+                  const std::string& info_path, const PictureOptions& options = {},
+                  const std::function<bool(const Viewpoint&)>& keep = nullptr);
 
 // --- by name
 
@@ -60,10 +82,38 @@ std::vector<std::string> dataset_names();
 /// name        one of dataset_names(), looked for in data_dir/name; or "folder:PATH", where
 ///             PATH/train and PATH/test are the splits, and a PATH without them is all training
 ///             data (asking for its test split is an Error)
-/// options     for "folder:PATH" only
+/// options     for "folder:PATH" and NORB sets only
+/// "smallnorb-azimuth", "smallnorb-elevation" and the same of toys are the two experiments with
+/// novel viewpoints of Hinton, Sabour, Frosst 2018, section 5.2: training pictures from the third
+/// of the azimuths around the front (300 to 40 degrees), or of the elevations, the lowest; test
+/// pictures from the others; and, as Split::familiar, test pictures from the same third.
 /// Throws Error with a hint how to fetch it when a file is missing.
 Dataset load_dataset(const std::string& name, Split split, const std::string& data_dir = "data",
-                     const FolderOptions& options = {});
+                     const PictureOptions& options = {});
+
+// --- made here
+
+struct ToysOptions {
+  std::uint64_t seed = 1; // another one makes other toys
+  int azimuths = 18;      // only the first so many, for a look: 1350 pairs each
+};
+
+/// Makes a part of "toys" in a folder: smallNORB's design with solids of our own, five categories
+/// of ten instances that differ in the shapes and proportions of their parts, 9 elevations (30 to
+/// 70 degrees), 18 azimuths, 6 lightings, stereo pairs of 96x96. Training has instances 4, 6, 7, 8,
+/// 9, the test set 0, 1, 2, 3, 5: 24,300 pairs each, in the files of a NORB set.
+///
+/// Beside them, toys-training-poses.safetensors (or -testing-) has the truth about picture i:
+/// whole (N, 4, 4) and parts (N, P, 4, 4) are poses for the left camera (x right, y down, z ahead),
+/// parts in the order of the metadata "parts.CATEGORY.INSTANCE" and zero beyond; right_from_left
+/// (4, 4) goes on to the right camera; eyes (2, 3) has scale, centre x and centre y of both, so
+/// that a point (x, y, z) is at pixel scale * x / z + centre x, scale * y / z + centre y.
+///
+/// progress is told the pairs done and their number; when it answers false, the result is false and
+/// nothing is left. The files appear when all is done. Throws Error when they cannot be written,
+/// for an option out of range, and for Split::familiar.
+bool make_toys(const std::string& folder, Split split, const ToysOptions& options = {},
+               const std::function<bool(std::int64_t, std::int64_t)>& progress = nullptr);
 
 // --- splits
 
@@ -80,19 +130,65 @@ struct TrainValidation {
 TrainValidation carve_validation(const std::vector<std::int32_t>& labels, std::int64_t count,
                                  std::uint64_t seed);
 
+// --- views
+
+/// Where a crop lies: so far below and to the right of the middle.
+struct CropOffset {
+  std::int64_t dy = 0, dx = 0;
+};
+
+/// What happens to a picture between the data set and the network, in this order: that of the
+/// authors' code of matrix capsules (Hinton, Sabour, Frosst 2018).
+///
+/// With standardize, brightness cancels out, and so does contrast as far as the channels have the
+/// same mean: as nothing is clamped, all that such jitter can change is how far the channels lie
+/// apart.
+struct View {
+  // At random, and only to train:
+  int max_shift = 0;     // moved by (dy, dx) in [-max_shift, max_shift]^2; zero comes in
+  double brightness = 0; // a number in [-brightness, brightness] is added
+  double contrast = 0;   // distances from the channel's mean times one in [1-contrast, 1+contrast]
+  // Always:
+  std::int64_t crop = 0;    // crop x crop pixels are cut out, where chance has it when training,
+                            // otherwise in the middle; 0: the whole picture
+  bool standardize = false; // to mean 0 and deviation 1 over pixels and channels
+
+  /// Of a picture's height or width, how much the network sees.
+  std::int64_t seen(std::int64_t side) const { return crop > 0 ? crop : side; }
+  /// Whether pixels stay in [0, 1], as they must for a network that reconstructs them.
+  bool keeps_range() const { return !standardize && brightness == 0 && contrast == 0; }
+  /// What is left to evaluate with: nothing random.
+  View still() const { return {.crop = crop, .standardize = standardize}; }
+  /// Throws Error for numbers out of range for pictures of this size.
+  void check(std::int64_t height, std::int64_t width) const;
+};
+
+/// How a data set is usually trained on. NORB sets (from 48x48): the view of the authors' code,
+/// brightness 63/255, contrast 0.8, crop 32, standardised. Others: shifted by up to 2 pixels.
+View usual_view(const std::string& dataset_name);
+
+/// Pictures (B, H, W, C) as a network sees them that does not train: (B, seen(H), seen(W), C).
+/// Throws Error where the crop does not lie in the picture.
+Tensor apply_view(const Tensor& pictures, const View& view, const CropOffset& offset = {});
+
+/// The 13 crops over which the authors' code sums class scores: the middle, and 1, 2 and 3 pixels
+/// away from it along each diagonal.
+std::vector<CropOffset> thirteen_crops();
+
 // --- batches
 
 struct LoaderOptions {
   std::int64_t batch = 128;
   bool shuffle = true;    // a new order each epoch
   bool drop_last = false; // leave out a last batch that is not full
-  int max_shift = 0;      // shift each picture by a random (dy, dx) in [-max_shift, max_shift]^2
-  bool prefetch = true;   // fill the next batch on a thread of its own
+  View view = {};
+  bool augment = true;  // with what is random in the view
+  bool prefetch = true; // fill the next batch on a thread of its own
   std::uint64_t seed = 1;
 };
 
 struct Batch {
-  Tensor images;                     // (B, H, W, C) in [0, 1]; valid until the following next()
+  Tensor images;                     // (B, h, w, C) as the view has it; until the following next()
   std::vector<std::int32_t> labels;  // (B)
   std::vector<std::int64_t> indices; // (B) positions in the data set
 };
@@ -103,13 +199,13 @@ struct LoaderPosition {
   bool operator==(const LoaderPosition&) const = default;
 };
 
-/// Hands out the chosen pictures batch by batch. The order depends on (seed, epoch), the shift of a
-/// picture on (seed, epoch, its index): never on threads, prefetching, the batch size or what was
-/// asked before, so restore() continues with exactly the batches that would have followed. Once
-/// each of its two buffers was used, it allocates nothing.
+/// Hands out the chosen pictures batch by batch. The order depends on (seed, epoch), what is random
+/// in the view of a picture on (seed, epoch, its index): never on threads, prefetching, the batch
+/// size or what was asked before, so restore() continues with exactly the batches that would have
+/// followed. Once each of its two buffers was used, it allocates nothing.
 class Loader {
 public:
-  /// Throws Error for a batch or shift out of range, or an index out of the data set. Stands at the
+  /// Throws Error for a batch or view out of range, or an index out of the data set. Stands at the
   /// start of epoch 0. dataset must outlive the loader and not change.
   Loader(const Dataset& dataset, std::vector<std::int64_t> indices, const LoaderOptions& options);
   ~Loader();

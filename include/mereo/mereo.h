@@ -5,6 +5,7 @@
 #include <mereo/capsules.h>
 #include <mereo/core.h>
 #include <mereo/data.h>
+#include <mereo/graphics.h>
 #include <mereo/io.h>
 #include <mereo/isa.h>
 #include <mereo/memory.h>

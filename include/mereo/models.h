@@ -9,8 +9,8 @@
 
 namespace mereo {
 
-/// What a model reads: images (B, height, width, channels) in [0, 1], and how many classes it tells
-/// apart.
+/// What a model reads: images (B, height, width, channels), in [0, 1] if it reconstructs them, and
+/// how many classes it tells apart.
 struct InputShape {
   std::int64_t height = 28, width = 28, channels = 1, classes = 10;
   bool operator==(const InputShape&) const = default;
@@ -35,6 +35,8 @@ public:
   /// The configuration as flat JSON; make_model(name(), config(), seed) builds the same network.
   virtual std::string config() const = 0;
   virtual Parameters& parameters() = 0;
+  /// Whether its outputs have a reconstruction, which is compared with the images.
+  virtual bool reconstructs() const { return false; }
 
   /// images (B, H, W, C). With labels (B) there is a loss. The reconstruction is of the true class
   /// in Mode::training with labels, otherwise of the predicted one. Only Mode::training records
@@ -95,6 +97,7 @@ public:
   InputShape input() const override { return config_.input; }
   std::string config() const override;
   Parameters& parameters() override { return parameters_; }
+  bool reconstructs() const override { return config_.decoder; }
   Outputs forward(Tape& tape, const Tensor& images, std::span<const std::int32_t> labels, Mode mode,
                   double progress = 1) override;
   void freeze(std::int64_t batch) override;

@@ -17,7 +17,7 @@ namespace mereo {
 struct TrainOptions {
   std::int64_t epochs = 5;
   std::int64_t batch = 128;
-  /// Of the order and shifts of the pictures, and of the choice of those for validation.
+  /// Of the order and views of the pictures, and of the choice of those for validation.
   std::uint64_t seed = 1;
   std::string optimizer = "adam";
   /// A cosine without a total ends with the last epoch.
@@ -30,8 +30,8 @@ struct TrainOptions {
   /// Steps in which a loss that changes in the course of training (Model::changes_with_progress)
   /// gets to its end; 0 for all of the run.
   double margin_steps = 0;
-  /// Shift pictures by up to this many pixels each way.
-  int max_shift = 2;
+  /// What the network sees of a picture: see usual_view().
+  View view = {.max_shift = 2};
   /// Pictures kept out of training to judge it by; -1 for a twelfth of them, 0 for none.
   std::int64_t validation = -1;
 
@@ -86,7 +86,8 @@ struct TrainProgress {
 struct EpochResult {
   std::int64_t epoch; // from 1
   std::int64_t epochs, step;
-  /// Means over the epoch, while it trained, shifts included. The two parts have their weights in.
+  /// Means over the epoch, while it trained, as chance had the pictures. The two parts have their
+  /// weights in.
   double loss, margin, reconstruction, training_error_percent;
   /// Not a number without validation pictures.
   double validation_error_percent, validation_loss;
@@ -136,7 +137,8 @@ struct TrainResult {
 /// instruction set: others round otherwise). When
 /// resuming, the model's parameters are replaced by the checkpoint's.
 ///
-/// Throws Error for options out of range; for data that the model does not fit; for a folder that
+/// Throws Error for options out of range; for data that the model does not fit; for a view whose
+/// pixels leave [0, 1] when the model reconstructs them; for a folder that
 /// holds a run already (unless resuming) or one that was started otherwise (when resuming); when
 /// the loss or a gradient is no longer finite, naming the layer where that began; and when a file
 /// cannot be written. Whatever happens, the last checkpoint written stays loadable, and a
@@ -148,6 +150,11 @@ TrainResult train(Model& model, const Dataset& training, const TrainOptions& opt
 
 struct EvaluationOptions {
   std::int64_t batch = 128;
+  /// What the network sees of a picture; what is random in it is left out.
+  View view = {};
+  /// Sees each picture through all of these crops, and sums the scores, each divided by their sum
+  /// over the classes; empty for the middle crop alone.
+  std::span<const CropOffset> crops = {};
   /// The pictures to judge; empty for all.
   std::span<const std::int64_t> indices = {};
   /// Told of every batch, and asked whether to stop; may be null.
@@ -160,18 +167,20 @@ struct Evaluation {
   /// Pictures judged: fewer than asked for when the listener stopped it.
   std::int64_t count = 0, wrong = 0;
   std::int64_t classes = 0;
-  /// Mean loss of pictures as they are; the reconstruction is that of the predicted class.
+  /// Mean loss, over crops too; the reconstruction is that of the predicted class.
   double loss = 0;
   /// (classes, classes): how often a true class (row) was taken for another (column).
   std::vector<std::int64_t> confusion;
   double error_percent() const { return 100.0 * double(wrong) / double(count); }
 };
 
-/// Classifies pictures as they are. Throws Error when the data is not of the model's shape.
+/// Classifies pictures, none of them changed at random. Throws Error when what the view leaves of
+/// them is not of the model's shape.
 Evaluation evaluate(Model& model, const Dataset& data, const EvaluationOptions& options = {});
 
-/// Throws Error, naming both shapes, unless pictures and classes are what the model takes.
-void check_fits(const InputShape& input, const Dataset& data);
+/// Throws Error, naming both shapes, unless what the view leaves of the pictures, and the classes,
+/// are what the model takes.
+void check_fits(const InputShape& input, const Dataset& data, const View& view = {});
 
 // --- checkpoints
 
@@ -180,6 +189,9 @@ struct CheckpointInfo {
   std::string model, config; // arguments of make_model()
   std::string data;          // name of the training data
   std::vector<std::string> class_names;
+  /// Of the pictures, and what the network sees of them: nothing random.
+  std::int64_t height = 0, width = 0;
+  View view;
   /// Mean brightness of the border of the training pictures, in [0, 1].
   double background = 0;
   std::int64_t epochs = 0, steps = 0; // done

@@ -49,8 +49,10 @@ void Dataset::check() const {
                 std::to_string(count) + " pictures of " + Shape{height, width, channels}.text() +
                     ", " + std::to_string(classes) + " classes");
   if (std::int64_t(pixels.size()) != Shape{count, height, width, channels}.elements() ||
-      std::int64_t(labels.size()) != count || std::int64_t(class_names.size()) != classes)
-    throw Error(where, "pixels, labels or class names are not as many as the sizes say");
+      std::int64_t(labels.size()) != count || std::int64_t(class_names.size()) != classes ||
+      (!viewpoints.empty() && std::int64_t(viewpoints.size()) != count))
+    throw Error(where,
+                "pixels, labels, class names or viewpoints are not as many as the sizes say");
   for (std::int64_t i = 0; i < count; ++i)
     if (labels[std::size_t(i)] < 0 || labels[std::size_t(i)] >= classes)
       throw Error(where, "a label is out of range",

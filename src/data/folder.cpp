@@ -64,7 +64,7 @@ Listing list_pictures(const fs::path& path, const std::vector<std::string>& foun
 
 } // namespace
 
-FolderFacts look_at_folder(const std::string& path, const FolderOptions& options) {
+FolderFacts look_at_folder(const std::string& path, const PictureOptions& options) {
   if ((options.height > 0) != (options.width > 0) || options.height < 0 || options.width < 0)
     throw Error("read_image_folder", "give both height and width, or neither");
   FolderFacts facts{names_in(path, true), options};
@@ -78,7 +78,7 @@ FolderFacts look_at_folder(const std::string& path, const FolderOptions& options
   return facts;
 }
 
-Dataset read_image_folder(const std::string& path, const FolderOptions& options,
+Dataset read_image_folder(const std::string& path, const PictureOptions& options,
                           const std::vector<std::string>& class_names) {
   FolderFacts facts = look_at_folder(path, options);
   Dataset data;

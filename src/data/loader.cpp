@@ -1,6 +1,6 @@
 #include "data/streams.h"
+#include "data/view.h"
 
-#include <mereo/data.h>
 #include <mereo/random.h>
 
 #include <algorithm>
@@ -34,6 +34,8 @@ struct Loader::State {
   std::int64_t batches() const;
   void set_order(std::int64_t new_epoch);
   void fill(Slot& slot, std::int64_t batch);
+  /// One picture as the view has it.
+  void show(std::int64_t index, real* out);
   /// Starts filling a slot, on the thread if there is one.
   void request(Slot& slot, std::int64_t batch);
   void wait();
@@ -41,10 +43,12 @@ struct Loader::State {
 
   const Dataset& data;
   const LoaderOptions options;
+  const std::int64_t height, width; // of what is seen
   const std::vector<std::int64_t> chosen;
   std::vector<std::int64_t> order; // chosen, as this epoch has it
   LoaderPosition position;
   Slot slots[2];
+  std::vector<real> whole; // the picture of which a part is seen
 
   std::mutex mutex;
   std::condition_variable changed;
@@ -56,13 +60,12 @@ struct Loader::State {
 
 Loader::State::State(const Dataset& data, std::vector<std::int64_t> indices,
                      const LoaderOptions& options)
-    : data(data), options(options), chosen(std::move(indices)), order(chosen) {
+    : data(data), options(options), height(options.view.seen(data.height)),
+      width(options.view.seen(data.width)), chosen(std::move(indices)), order(chosen) {
   const std::string where = "Loader";
   if (options.batch < 1)
     throw Error(where, "the batch must be at least 1");
-  if (options.max_shift < 0 || options.max_shift > std::min(data.height, data.width))
-    throw Error(where, "max_shift is negative or larger than a picture",
-                std::to_string(options.max_shift));
+  options.view.check(data.height, data.width);
   if (data.count > (std::int64_t{1} << 31))
     throw Error(where, "the data set is too large");
   for (const std::int64_t i : chosen)
@@ -71,10 +74,12 @@ Loader::State::State(const Dataset& data, std::vector<std::int64_t> indices,
                   std::to_string(i) + ", pictures " + std::to_string(data.count));
   const std::int64_t size = std::min(options.batch, std::max<std::int64_t>(1, std::ssize(chosen)));
   for (Slot& slot : slots) {
-    slot.images = Tensor({size, data.height, data.width, data.channels});
+    slot.images = Tensor({size, height, width, data.channels});
     slot.labels.reserve(std::size_t(size));
     slot.indices.reserve(std::size_t(size));
   }
+  if (options.view.crop > 0)
+    whole.resize(std::size_t(data.image_size()));
   set_order(0);
   if (options.prefetch)
     thread = std::thread([this] { work(); });
@@ -108,6 +113,20 @@ void Loader::State::set_order(std::int64_t new_epoch) {
     std::swap(order[left - 1], order[random.below(std::uint32_t(left))]);
 }
 
+void Loader::State::show(std::int64_t index, real* out) {
+  const View& view = options.view;
+  const Chance chance =
+      options.augment ? draw(view, data.height, data.width, options.seed, position.epoch, index)
+                      : without_chance(view, data.height, data.width);
+  real* picture = view.crop > 0 ? whole.data() : out;
+  data.copy_image(index, picture, chance.dy, chance.dx);
+  adjust(chance, data.height * data.width, data.channels, picture);
+  if (view.crop > 0)
+    cut(chance, picture, data.width, data.channels, view.crop, out);
+  if (view.standardize)
+    standardize(height * width * data.channels, out);
+}
+
 void Loader::State::fill(Slot& slot, std::int64_t batch) {
   slot.batch = -1;
   slot.labels.clear();
@@ -116,14 +135,7 @@ void Loader::State::fill(Slot& slot, std::int64_t batch) {
   const std::int64_t end = std::min<std::int64_t>(begin + options.batch, std::ssize(order));
   for (std::int64_t i = begin; i < end; ++i) {
     const std::int64_t index = order[std::size_t(i)];
-    std::int64_t dy = 0, dx = 0;
-    if (options.max_shift > 0) {
-      Random random(options.seed, stream_of(Purpose::shift, position.epoch, index));
-      const auto choices = std::uint32_t(2 * options.max_shift + 1);
-      dy = std::int64_t(random.below(choices)) - options.max_shift;
-      dx = std::int64_t(random.below(choices)) - options.max_shift;
-    }
-    data.copy_image(index, slot.images.data() + (i - begin) * data.image_size(), dy, dx);
+    show(index, slot.images.data() + (i - begin) * height * width * data.channels);
     slot.indices.push_back(index);
     slot.labels.push_back(data.labels.at(std::size_t(index)));
   }

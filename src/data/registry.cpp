@@ -1,5 +1,7 @@
 #include "data/folder.h"
+#include "data/norb.h"
 
+#include <algorithm>
 #include <filesystem>
 
 namespace mereo {
@@ -14,7 +16,8 @@ bool exists(const std::string& path) {
 }
 
 Error not_fetched(const std::string& name, const std::string& path) {
-  return Error(path, "is missing", {}, "fetch it: tools/fetch.sh " + name);
+  return Error(path, "is missing", {},
+               name == "toys" ? "make it: build/render toys" : "fetch it: tools/fetch.sh " + name);
 }
 
 /// path, or path.gz when only that is there.
@@ -56,7 +59,27 @@ Dataset load_cifar10(const std::string& name, Split split, const std::string& fo
                            folder + (train ? "/train_lables.json" : "/test_lables.json"));
 }
 
-Dataset load_folder(const std::string& path, Split split, FolderOptions options) {
+/// Hinton, Sabour, Frosst 2018, section 5.2.
+bool is_familiar(const Viewpoint& view, const std::string& experiment) {
+  return experiment == "azimuth" ? view.azimuth >= 30 || view.azimuth <= 4 : view.elevation <= 2;
+}
+
+/// name    "smallnorb" or "toys", and perhaps "-azimuth" or "-elevation"
+Dataset load_norb(const std::string& name, Split split, const std::string& data_dir,
+                  const PictureOptions& options) {
+  const auto dash = name.find('-');
+  const std::string set = name.substr(0, dash);
+  NorbPaths paths = norb_paths(set, split, data_dir + "/" + set);
+  for (std::string* path : {&paths.dat, &paths.cat, &paths.info})
+    *path = plain_or_gz(set, *path);
+  if (dash == name.npos)
+    return read_norb(paths.dat, paths.cat, paths.info, options);
+  return read_norb(paths.dat, paths.cat, paths.info, options, [&](const Viewpoint& view) {
+    return is_familiar(view, name.substr(dash + 1)) == (split != Split::test);
+  });
+}
+
+Dataset load_folder(const std::string& path, Split split, PictureOptions options) {
   if (!exists(path))
     throw Error(path, "is missing");
   const std::string train = path + "/train", test = path + "/test";
@@ -82,12 +105,23 @@ Dataset load_folder(const std::string& path, Split split, FolderOptions options)
 } // namespace
 
 std::vector<std::string> dataset_names() {
-  return {"mnist", "fashion-mnist", "cifar10"};
+  return {"mnist",     "fashion-mnist",     "cifar10",
+          "smallnorb", "smallnorb-azimuth", "smallnorb-elevation",
+          "toys",      "toys-azimuth",      "toys-elevation"};
+}
+
+View usual_view(const std::string& dataset_name) {
+  if (dataset_name.starts_with("smallnorb") || dataset_name.starts_with("toys"))
+    return {.brightness = 63.0 / 255, .contrast = 0.8, .crop = 32, .standardize = true};
+  return {.max_shift = 2};
 }
 
 Dataset load_dataset(const std::string& name, Split split, const std::string& data_dir,
-                     const FolderOptions& options) {
+                     const PictureOptions& options) {
   const std::string prefix = "folder:";
+  if (split == Split::familiar && !name.ends_with("-azimuth") && !name.ends_with("-elevation"))
+    throw Error("load_dataset", "this data set has no familiar part", name,
+                "those of novel viewpoints have: smallnorb-azimuth, toys-elevation, ...");
   if (name.starts_with(prefix)) {
     Dataset data = load_folder(name.substr(prefix.size()), split, options);
     data.name = name;
@@ -98,9 +132,11 @@ Dataset load_dataset(const std::string& name, Split split, const std::string& da
     data = load_idx(name, split, data_dir + "/" + name);
   else if (name == "cifar10")
     data = load_cifar10(name, split, data_dir + "/" + name);
+  else if (std::ranges::count(dataset_names(), name) > 0)
+    data = load_norb(name, split, data_dir, options);
   else
     throw Error("load_dataset", "there is no data set of this name", name,
-                "mnist, fashion-mnist, cifar10 or folder:PATH");
+                "mnist, cifar10, smallnorb, toys, ... or folder:PATH");
   data.name = name;
   return data;
 }

@@ -5,7 +5,14 @@
 
 namespace mereo {
 
-enum class Purpose : std::uint64_t { shuffle = 0xd1, shift = 0xd2, validation = 0xd3 };
+enum class Purpose : std::uint64_t {
+  shuffle = 0xd1,
+  shift = 0xd2,
+  validation = 0xd3,
+  view = 0xd4,
+  toy = 0xd5,
+  figure = 0xd6
+};
 
 inline constexpr std::int64_t epoch_limit = 1 << 24;
 

@@ -56,6 +56,16 @@ int open_to_read(const std::string& path, std::int64_t& bytes) {
   return number;
 }
 
+std::size_t read_some(int descriptor, const std::string& path, void* bytes, std::size_t count) {
+  for (;;) {
+    const ssize_t got = ::read(descriptor, bytes, count);
+    if (got >= 0)
+      return std::size_t(got);
+    if (errno != EINTR)
+      throw file_error(path, "cannot read", errno);
+  }
+}
+
 void read_exactly(int descriptor, const std::string& path, void* bytes, std::size_t count,
                   std::int64_t offset) {
   auto* out = static_cast<char*>(bytes);
@@ -124,14 +134,11 @@ std::string read_file(const std::string& path, std::int64_t limit) {
     if (used == bytes.size())
       bytes.resize(used + std::max<std::size_t>(step, used));
     step = 1 << 16;
-    const ssize_t got = ::read(descriptor.get(), bytes.data() + used, bytes.size() - used);
-    if (got < 0 && errno == EINTR)
-      continue;
-    if (got < 0)
-      throw file_error(path, "cannot read", errno);
+    const std::size_t got =
+        read_some(descriptor.get(), path, bytes.data() + used, bytes.size() - used);
     if (got == 0)
       break;
-    used += std::size_t(got);
+    used += got;
     if (std::int64_t(used) > limit)
       throw Error(path, "the file is too large", "more than " + std::to_string(limit) + " bytes");
   }

@@ -30,6 +30,9 @@ private:
 /// Opens for reading. Throws Error for a missing file and for a folder. bytes: its size.
 int open_to_read(const std::string& path, std::int64_t& bytes);
 
+/// Reads up to that many bytes where the last read ended; 0 only at the end of the file.
+std::size_t read_some(int descriptor, const std::string& path, void* bytes, std::size_t count);
+
 /// Reads exactly that many bytes at an offset; Error at the end of the file.
 void read_exactly(int descriptor, const std::string& path, void* bytes, std::size_t count,
                   std::int64_t offset);

@@ -84,6 +84,24 @@ TrainState parse_state(const Fields& fields) {
   return state;
 }
 
+Fields input_fields(const CheckpointInfo& info) {
+  return {{"background", info.background},
+          {"height", info.height},
+          {"width", info.width},
+          {"crop", info.view.crop},
+          {"standardize", std::int64_t(info.view.standardize)}};
+}
+
+void parse_input(const Fields& fields, CheckpointInfo& info) {
+  info.background = number_field(fields, "background");
+  if (!find(fields, "height")) // written when networks saw whole pictures: see load_model()
+    return;
+  info.height = whole_field(fields, "height");
+  info.width = whole_field(fields, "width");
+  info.view.crop = whole_field(fields, "crop");
+  info.view.standardize = whole_field(fields, "standardize") != 0;
+}
+
 /// Class names by their numbers, as a field each.
 Fields class_fields(const std::vector<std::string>& names) {
   Fields fields;
@@ -125,8 +143,7 @@ Checkpoint parse_metadata(const TensorFile& file, const std::string& path) {
   about.info.data = metadata(file, path, "data");
   for (const auto& [number, name] : parse_json_object(metadata(file, path, "classes")))
     about.info.class_names.push_back(text_field({{number, name}}, number.c_str()));
-  const Fields input = parse_json_object(metadata(file, path, "input"));
-  about.info.background = number_field(input, "background");
+  parse_input(parse_json_object(metadata(file, path, "input")), about.info);
   about.recipe = parse_json_object(metadata(file, path, "recipe"));
   about.state = parse_state(parse_json_object(metadata(file, path, "state")));
   about.info.epochs = about.state.position.epoch;
@@ -175,7 +192,7 @@ void write_checkpoint(const std::string& path, const Checkpoint& about, Model& m
                    {"config", about.info.config},
                    {"data", about.info.data},
                    {"classes", to_json(class_fields(about.info.class_names))},
-                   {"input", to_json({{"background", about.info.background}})},
+                   {"input", to_json(input_fields(about.info))},
                    {"recipe", to_json(about.recipe)},
                    {"state", to_json(state_fields(about.state))},
                    {"optimizer", to_json({{"name", optimizer.name()}, {"steps", optimizer.steps}})},
@@ -239,7 +256,7 @@ LoadedModel load_model(const std::string& path) {
   const CheckpointFile file = read_checkpoint(path);
   LoadedModel loaded{nullptr, file.about.info};
   in_file(path, [&] {
-    const CheckpointInfo& info = loaded.info;
+    CheckpointInfo& info = loaded.info;
     // A file must not be able to ask for more memory than it fills.
     const std::int64_t needed = parameter_elements(info.model, info.config);
     std::int64_t there = 0;
@@ -249,6 +266,16 @@ LoadedModel load_model(const std::string& path) {
       throw Error(path, "its tensors are not those of its model",
                   std::to_string(there) + " numbers, the model has " + std::to_string(needed));
     loaded.model = make_model(info.model, info.config, 0);
+    const InputShape input = loaded.model->input();
+    if (info.height == 0) {
+      info.height = input.height;
+      info.width = input.width;
+    }
+    info.view.check(info.height, info.width);
+    if (info.view.seen(info.height) != input.height || info.view.seen(info.width) != input.width)
+      throw Error(path, "its model does not read what its view leaves of pictures",
+                  Shape{info.height, info.width}.text() + ", crop " +
+                      std::to_string(info.view.crop));
   });
   restore(file, *loaded.model, nullptr);
   return loaded;

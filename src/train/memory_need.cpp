@@ -54,8 +54,10 @@ MemoryNeed measure_memory(Model& model, Optimizer& optimizer, const Dataset& dat
     need.optimizer += std::int64_t(block.size()) * element;
   need.activations = activation_bytes(model, std::min(batch, data.count));
   // The loader fills one batch while the other is in use.
+  const InputShape in = model.input();
   need.data = std::int64_t(data.pixels.size()) + std::int64_t(data.labels.size()) * 4 +
-              2 * std::min(batch, data.count) * data.image_size() * element;
+              std::int64_t(data.viewpoints.size() * sizeof(Viewpoint)) +
+              2 * std::min(batch, data.count) * in.height * in.width * in.channels * element;
   return need;
 }
 

@@ -23,7 +23,6 @@ void check_options(const TrainOptions& options) {
          "the weight decay must not be negative", options.weight_decay);
   demand(options.margin_steps >= 0 && std::isfinite(options.margin_steps),
          "the steps in which the margin rises must not be negative", options.margin_steps);
-  demand(options.max_shift >= 0, "the shift must not be negative", options.max_shift);
   demand(options.validation >= -1, "the number of validation pictures must not be negative",
          options.validation);
   demand(options.save_seconds >= 0, "the time between saves must not be negative",
@@ -39,6 +38,7 @@ void check_options(const TrainOptions& options) {
 
 TrainOptions settle(TrainOptions options, const Dataset& training, const Model& model) {
   check_options(options);
+  options.view.check(training.height, training.width);
   if (options.validation < 0)
     options.validation = training.count / 12;
   if (options.validation >= training.count)
@@ -73,7 +73,11 @@ Fields recipe_fields(Model& model, const Dataset& training, const TrainOptions& 
                    {"clip", options.clip},
                    {"weight_decay", options.weight_decay},
                    {"margin_total", options.margin_steps},
-                   {"shift", std::int64_t(options.max_shift)},
+                   {"shift", std::int64_t(options.view.max_shift)},
+                   {"brightness", options.view.brightness},
+                   {"contrast", options.view.contrast},
+                   {"crop", options.view.crop},
+                   {"standardize", std::int64_t(options.view.standardize)},
                    {"validation", options.validation},
                    {"model", model.name()}};
   for (const auto& [key, value] : parse_json_object(model.config()))
@@ -83,7 +87,8 @@ Fields recipe_fields(Model& model, const Dataset& training, const TrainOptions& 
 
 void check_same_recipe(const std::string& path, const Fields& before, const Fields& now) {
   // What runs did before these were options.
-  const Fields once = {{"weight_decay", 0.0}, {"margin_total", 0.0}};
+  const Fields once = {{"weight_decay", 0.0}, {"margin_total", 0.0}, {"brightness", 0.0},
+                       {"contrast", 0.0},     {"crop", 0},           {"standardize", 0}};
   for (const auto& [name, value] : now) {
     const FieldValue* old = find(before, name) ? find(before, name) : find(once, name);
     if (!old || value_text(*old) != value_text(value))

@@ -34,7 +34,7 @@ Run::Run(Model& model, const Dataset& data, const TrainOptions& options, TrainLi
     : model_(model), data_(data), options_(options), listener_(listener),
       split_(carve_validation(data.labels, options.validation, options.seed)),
       loader_(data, split_.train,
-              {.batch = options.batch, .max_shift = options.max_shift, .seed = options.seed}),
+              {.batch = options.batch, .view = options.view, .seed = options.seed}),
       optimizer_(
           make_optimizer(options.optimizer, std::int64_t(model.parameters().values().size()))) {
   recipe_ = recipe_fields(model, data, options);
@@ -42,6 +42,9 @@ Run::Run(Model& model, const Dataset& data, const TrainOptions& options, TrainLi
   info_.config = model.config();
   info_.data = data.name;
   info_.class_names = data.class_names;
+  info_.height = data.height;
+  info_.width = data.width;
+  info_.view = options.view.still();
   info_.background = border_brightness(data);
 }
 
@@ -162,14 +165,15 @@ bool Run::finish_epoch() {
   if (judge) {
     judged = evaluate(model_, data_,
                       {.batch = options_.batch,
+                       .view = info_.view,
                        .indices = split_.validation,
                        .listener = &listener_,
                        .tape = &tape_});
     if (judged.count < std::int64_t(split_.validation.size()))
       return false;
   }
-  write_reconstructions(folder_.pictures(), model_, data_, judge ? split_.validation : split_.train,
-                        tape_);
+  write_reconstructions(folder_.pictures(), model_, data_, info_.view,
+                        judge ? split_.validation : split_.train, tape_);
   state_.seconds += seconds_since(start);
 
   const EpochResult epoch = epoch_result(judged);
@@ -211,8 +215,12 @@ void Run::save(const std::string& path) {
 TrainResult train(Model& model, const Dataset& training, const TrainOptions& options,
                   TrainListener& listener) {
   training.check();
-  check_fits(model.input(), training);
   const TrainOptions settled = settle(options, training, model);
+  check_fits(model.input(), training, settled.view);
+  if (model.reconstructs() && !settled.view.keeps_range())
+    throw Error("train", "the network reconstructs pixels in [0, 1], which the pictures leave",
+                "they are standardised, or of random brightness or contrast",
+                "make it without its decoder (decoder=false), or keep the pictures as they are");
   return Run(model, training, settled, listener).run();
 }
 

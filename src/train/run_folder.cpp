@@ -118,21 +118,22 @@ Fields history_line(const TrainProgress& progress) {
 }
 
 void write_reconstructions(const std::string& path, Model& model, const Dataset& data,
-                           std::span<const std::int64_t> indices, Tape& tape) {
+                           const View& view, std::span<const std::int64_t> indices, Tape& tape) {
   const std::int64_t columns = std::min<std::int64_t>(16, std::int64_t(indices.size()));
-  if (path.empty() || columns == 0 || (data.channels != 1 && data.channels != 3))
+  if (path.empty() || columns == 0 || !model.reconstructs() ||
+      (data.channels != 1 && data.channels != 3))
     return;
-  const Tensor sheet(Shape{2 * columns, data.height, data.width, data.channels});
+  const Tensor pictures(Shape{columns, data.height, data.width, data.channels});
   for (std::int64_t i = 0; i < columns; ++i) {
     const std::int64_t spread = i * std::int64_t(indices.size()) / columns;
-    data.copy_image(indices[std::size_t(spread)], sheet.rows(i, i + 1).data());
+    data.copy_image(indices[std::size_t(spread)], pictures.rows(i, i + 1).data());
   }
+  const Tensor seen = apply_view(pictures, view);
   tape.reset();
-  const Outputs outputs = model.forward(tape, sheet.rows(0, columns), {}, Mode::evaluation);
-  if (outputs.reconstruction.empty())
-    return;
-  std::copy_n(outputs.reconstruction.data(), columns * data.image_size(),
-              sheet.rows(columns, 2 * columns).data());
+  const Outputs outputs = model.forward(tape, seen, {}, Mode::evaluation);
+  const Tensor sheet(Shape{2 * columns, seen.shape()[1], seen.shape()[2], data.channels});
+  std::copy_n(seen.data(), seen.elements(), sheet.data());
+  std::copy_n(outputs.reconstruction.data(), seen.elements(), sheet.data() + seen.elements());
   write_png(path, contact_sheet(sheet, columns));
 }
 

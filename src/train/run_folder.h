@@ -41,9 +41,9 @@ private:
 Fields history_line(const EpochResult& epoch);
 Fields history_line(const TrainProgress& progress);
 
-/// Pictures (H, W, C) of the data set over what the model makes of them, as PNG; nothing when the
-/// model makes no pictures, or of another number of channels than 1 or 3.
+/// Pictures of the data set as the view has them over what the model makes of them, as PNG; nothing
+/// when the model makes no pictures, or of another number of channels than 1 or 3.
 void write_reconstructions(const std::string& path, Model& model, const Dataset& data,
-                           std::span<const std::int64_t> indices, Tape& tape);
+                           const View& view, std::span<const std::int64_t> indices, Tape& tape);
 
 } // namespace mereo

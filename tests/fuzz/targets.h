@@ -43,6 +43,19 @@ inline bool idx(std::string_view bytes) {
   return understood([] { read_idx(file("pictures"), file("labels")).check(); });
 }
 
+/// The first two bytes say how many others are the classes' file and the facts' file; the rest is
+/// that of the pictures.
+inline bool norb(std::string_view bytes) {
+  const std::size_t classes = bytes.empty() ? 0 : std::uint8_t(bytes[0]);
+  const std::size_t facts = bytes.size() < 2 ? 0 : std::uint8_t(bytes[1]);
+  if (bytes.size() < 2 + classes + facts)
+    return false;
+  put(file("cat"), bytes.substr(2, classes));
+  put(file("info"), bytes.substr(2 + classes, facts));
+  put(file("dat"), bytes.substr(2 + classes + facts));
+  return understood([] { read_norb(file("dat"), file("cat"), file("info"), {2, 3, 3}).check(); });
+}
+
 /// As it is, and with the checksum that it ought to have.
 inline bool checkpoint(std::string_view bytes) {
   const std::string path = file("checkpoint");

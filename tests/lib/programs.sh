@@ -42,10 +42,28 @@ idx() {
     i=0
     while [ $i -lt "$2" ]; do byte $((i % 10)); i=$((i + 1)); done; } >"$1/$4-labels-idx1-ubyte"
 }
+# norb FILE_PREFIX COUNT: a part of a NORB set, that many pairs of 40x40 pixels of noise, classes 0 to 4 in
+# turn, elevations and azimuths too.
+numbers() { for number; do byte "$number"; printf '\000\000\000'; done; } # little-endian, below 256
+matrix() { # matrix KIND RANK SIZE...: the header
+  byte "$1"; printf '\114\075\036'; shift; numbers "$@"
+}
+norb() {
+  mkdir -p "$(dirname "$1")"
+  { matrix 85 4 "$2" 2 40 40; head -c $(($2 * 3200)) /dev/urandom; } >"$1-dat.mat"
+  { matrix 84 1 "$2" 1 1
+    i=0
+    while [ $i -lt "$2" ]; do numbers $((i % 5)); i=$((i + 1)); done; } >"$1-cat.mat"
+  { matrix 84 2 "$2" 4 1
+    i=0
+    while [ $i -lt "$2" ]; do numbers $((i % 10)) $((i % 9)) $((i % 18 * 2)) $((i % 6)); i=$((i + 1)); done; } >"$1-info.mat"
+}
 idx data/mnist 260 28 train
 idx data/mnist 40 28 t10k
 idx data/fashion-mnist 20 20 train
 idx data/fashion-mnist 20 20 t10k
+norb data/toys/toys-training 108
+norb data/toys/toys-testing 54
 
 # A network small enough to train in seconds. Run in the background it is the program itself, so that
 # signals reach it.

@@ -132,7 +132,7 @@ Measured measure(const CapsNetConfig& config, std::int64_t batch, const std::vec
   constexpr int warm_up = 4, fewest = 10, most = 300;
   constexpr double enough = 5000; // ms
   const Dataset data = made_up(batch);
-  Loader loader(data, all_indices(data.count), {.batch = batch, .max_shift = 2});
+  Loader loader(data, all_indices(data.count), {.batch = batch, .view = {.max_shift = 2}});
   Training network(config);
   Batch pictures;
   std::vector<Part> parts;
