@@ -71,6 +71,21 @@ expect 'predict as JSON' 0 '"lengths"' predict whole whole/reconstructions.png \
 [ -s chosen.png ] || fail 'predict does not write where it was told to'
 expect 'predict no picture' 1 'config.json' predict whole whole/config.json
 
+# --- matrix capsules
+matrix() {
+  "$BUILD/train" --model matrix-capsnet --preset small --batch 32 --validation 20 --threads 1 \
+    --model-config conv_filters=8 --model-config primary_types=2 --model-config capsules1_types=2 "$@"
+}
+expect 'matrix capsules' 0 'test error' matrix --epochs 2 --routing-iterations 2 --out matrix
+for field in '"model.capsules2_types": 16' '"model.routing_iterations": 2' '"weight_decay": 2e-07'; do
+  grep -q "$field" matrix/config.json || fail "matrix capsules: no $field in the configuration"
+done
+expect 'evaluate matrix capsules' 0 '^error .* of 40' evaluate matrix
+expect 'predict by matrix capsules' 0 '0\.[0-9]* #' predict matrix whole/reconstructions.png
+[ ! -e matrix/reconstructions.png ] || fail 'a network without a decoder leaves reconstructions'
+expect 'resuming with another routing' 1 'another model.routing_iterations' \
+  "$BUILD/train" --threads 1 --resume --out matrix --routing-iterations 3
+
 # --- stereo pairs, seen through crops
 expect 'a set that is not there' 1 'fetch.sh smallnorb' train --data smallnorb --out none
 expect 'a decoder and standardised pictures' 1 'decoder=false' train --data toys --out none
@@ -122,20 +137,6 @@ wait $child
 status=$?
 [ $status = 143 ] || fail "render toys, stopped: exit status $status instead of 143"
 [ -z "$(ls stopped)" ] || fail 'render toys, stopped, leaves files'
-# --- matrix capsules
-matrix() {
-  "$BUILD/train" --model matrix-capsnet --preset small --batch 32 --validation 20 --threads 1 \
-    --model-config conv_filters=8 --model-config primary_types=2 --model-config capsules1_types=2 "$@"
-}
-expect 'matrix capsules' 0 'test error' matrix --epochs 2 --routing-iterations 2 --out matrix
-for field in '"model.capsules2_types": 16' '"model.routing_iterations": 2' '"weight_decay": 2e-07'; do
-  grep -q "$field" matrix/config.json || fail "matrix capsules: no $field in the configuration"
-done
-expect 'evaluate matrix capsules' 0 '^error .* of 40' evaluate matrix
-expect 'predict by matrix capsules' 0 '0\.[0-9]* #' predict matrix whole/reconstructions.png
-[ ! -e matrix/reconstructions.png ] || fail 'a network without a decoder leaves reconstructions'
-expect 'resuming with another routing' 1 'another model.routing_iterations' \
-  "$BUILD/train" --threads 1 --resume --out matrix --routing-iterations 3
 
 # --- instruction sets
 expect 'train with an unknown instruction set' 1 'MEREO_ISA: unknown .*\[foo\]' env MEREO_ISA=foo "$BUILD/train" --out foo

@@ -20,12 +20,13 @@ struct Trace {
 
 MatrixCapsNetConfig bars_config() {
   MatrixCapsNetConfig config;
+  config.routing.set("iterations", std::int64_t(2));
   config.input = {.height = 12, .width = 12, .channels = 1, .classes = 3};
   config.conv_kernel = 3;
   config.conv_stride = 1;
   config.conv_filters = 16;
-  config.primary_types = 4;
-  config.capsules1 = {6, 3, 2};
+  config.primary_types = 3;
+  config.capsules1 = {4, 3, 2};
   config.capsules2 = {4, 2, 1};
   return config;
 }
@@ -53,7 +54,7 @@ Trace run(const TrainOptions& options) {
 
 TEST_CASE("matrix capsules learn to tell bars apart") {
   TrainOptions options = bars_options();
-  options.epochs = 30;
+  options.epochs = 16;
   options.view.max_shift = 0;
   options.schedule = {.kind = Schedule::Kind::constant, .start = 3e-3};
   Recorder recorder;

@@ -170,8 +170,10 @@ struct MatrixCapsNetConfig {
   MarginLoss margin;
 
   /// Deviations of the starting values of the primary capsules' poses and logits, for features of
-  /// square 1; and those of the transforms of convolutional and of class capsules.
-  double pose_start = 1, activation_start = 1, weight_start = 0.3, class_weight_start = 0.3;
+  /// square 1; and those of the transforms of convolutional and of class capsules. They make votes
+  /// smaller than the root of the variance's floor, so that routing starts undecided: with larger
+  /// ones it decides at once, by chance, and the more iterations the more so.
+  double pose_start = 1, activation_start = 1, weight_start = 0.1, class_weight_start = 0.1;
 };
 
 /// 316,394 parameters for pictures of one channel and five classes, 317,194 for two channels.

@@ -7,15 +7,18 @@ namespace mereo {
 namespace {
 
 struct EmLayerOptions {
-  EmLayerOptions() { routing.inverse_temperature = 1; }
+  EmLayerOptions() {
+    routing.inverse_temperature = 1;
+    routing.variance_floor = 0.01;
+  }
 
   EmRouting routing;
   /// The cost counts as in the paper where a parent has this mass when all children are active and
   /// undecided, and is divided by that mass over this one elsewhere: parents have several children
   /// each in one layer, a hundred in another. 0: it counts as in the paper everywhere.
   double cost_reference = 1;
-  /// Such that with small transforms some activations are near a half: where all of them are near
-  /// 1, learning does not begin.
+  /// Such that, with small transforms, activations start near a half: where all of them are near 1,
+  /// learning hardly begins.
   double beta_u_start = 2, beta_a_start = 0;
 };
 

@@ -1,0 +1,67 @@
+// What holds of a layer of capsules by any routing.
+#include "error_of.h"
+
+#include <mereo/capsule_layers.h>
+
+#include <doctest/doctest.h>
+
+using namespace mereo;
+
+TEST_CASE(
+    "every routing makes a layer with its defaults, whose couplings sum to one over parents") {
+  constexpr std::int64_t H = 3, W = 2, I = 2, J = 4;
+  const CapsuleLayerOptions shape = {.children = {H, W, I},
+                                     .parents = J,
+                                     .pose = {1, 3, 5},
+                                     .connection = {},
+                                     .weights = Initialiser::normal(0.5)};
+  const CapsuleGrid grid = shape.parent_grid();
+  CHECK(grid.height == 1);
+  CHECK(grid.types == J);
+  for (const Routing* routing : routings()) {
+    CAPTURE(std::string(routing->name));
+    CHECK(&find_routing(routing->name) == routing);
+    Parameters parameters;
+    const auto layer = routing->make(parameters, "layer", shape, routing->options());
+    REQUIRE(parameters.count() > 0);
+    CHECK(parameters.name(0).starts_with("layer."));
+    parameters.allocate(3);
+
+    Tensor poses({1, H, W, I, 3}), activations({1, H, W, I}), couplings({H, W, I, 1, 1, J});
+    Random random(4);
+    for (real& x : poses.values())
+      x = real(random.normal());
+    for (real& a : activations.values())
+      a = random.uniform();
+    Tape tape;
+    const Capsules parents =
+        layer->forward(tape, parameters, {tape.constant(poses), tape.constant(activations)},
+                       Mode::training, couplings);
+    CHECK(parents.poses.shape() == Shape{1, 1, 1, J, 5});
+    CHECK(parents.poses.needs_gradient());
+    CHECK((parents.activations.empty() || parents.activations.shape() == Shape{1, 1, 1, J}));
+    for (std::int64_t child = 0; child < H * W * I; ++child) {
+      double sum = 0;
+      for (std::int64_t j = 0; j < J; ++j)
+        sum += couplings.data()[child * J + j];
+      CHECK(sum == doctest::Approx(1));
+    }
+    CHECK_FALSE(error_of([&] {
+                  Parameters others;
+                  routing->make(others, "layer", shape, {{"no_such_option", 1.0}});
+                }).empty());
+  }
+}
+
+TEST_CASE("a layer's parents stand where its windows fit") {
+  CapsuleLayerOptions layer;
+  layer.children = {14, 9, 8};
+  layer.parents = 16;
+  layer.connection = {.kernel = 3, .stride = 2};
+  const CapsuleGrid grid = layer.parent_grid();
+  CHECK(grid.height == 6);
+  CHECK(grid.width == 4);
+  CHECK(grid.types == 16);
+  layer.children.width = 2;
+  CHECK(error_of([&] { layer.parent_grid(); }).find("14 x 2") != std::string::npos);
+}
