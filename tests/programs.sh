@@ -115,17 +115,21 @@ expect 'its test pictures' 0 'of 36' evaluate left
 expect 'predict from one' 0 'car' predict left whole/reconstructions.png
 
 # --- render
-expect 'render nothing' 2 'what is it to render: toys, sheet or turntable' "$BUILD/render"
+expect 'render nothing' 2 'what is it to render: toys, faces, sheet or turntable' "$BUILD/render"
 expect 'a command misspelt' 2 'did you mean toys' "$BUILD/render" toyz
 expect 'a flag of a command misspelt' 2 'did you mean --azimuths' "$BUILD/render" toys --azimuth 1
 expect 'more azimuths than there are' 2 '--azimuths: must be a whole number from 1 to 18' "$BUILD/render" toys --azimuths 19
 expect 'a sheet of toys that are not there' 1 'build/render toys' "$BUILD/render" sheet --data toys --data-dir nowhere -o sheet.png
-expect 'render toys' 0 'test part of toys in made/toys' "$BUILD/render" toys --out made/toys --azimuths 1
+expect 'render toys' 0 'toys to test on in made/toys' "$BUILD/render" toys --out made/toys --azimuths 1
 [ "$(wc -c <made/toys/toys-testing-dat.mat)" = $((24 + 1350 * 2 * 96 * 96)) ] || fail 'render toys: not 1350 pairs'
 expect 'a sheet of toys' 0 '1350 pictures of toys' "$BUILD/render" sheet --data toys --data-dir made --split test -o sheet.png
 expect 'a sheet of digits' 0 '260 pictures of mnist' "$BUILD/render" sheet --data mnist --columns 30 -o digits.png
+expect 'render faces' 0 'faces in made/faces' "$BUILD/render" faces --out made/faces --train 50 --test 10
+expect 'a sheet of scrambled faces' 0 '10 pictures of faces-scrambled' "$BUILD/render" sheet --data faces-scrambled \
+  --data-dir made --split test -o faces.png
+expect 'faces that are not there' 1 'build/render faces' "$BUILD/render" sheet --data faces --data-dir nowhere -o none.png
 expect 'a turntable' 0 'car 3, .* at 18 azimuths' "$BUILD/render" turntable --category car --instance 3 --side 20 -o car.png
-for file in sheet digits car; do [ -s $file.png ] || fail "render leaves no $file.png"; done
+for file in sheet digits faces car; do [ -s $file.png ] || fail "render leaves no $file.png"; done
 expect 'a turntable of no toy' 2 'did you mean airplane' "$BUILD/render" turntable --category airplanes -o none.png
 expect 'an instance there is not' 2 '--instance: must be a whole number from 0 to 9' "$BUILD/render" turntable \
   --category car --instance 10 -o none.png

@@ -4,6 +4,8 @@
 #include "data/toys.h"
 #include "progress.h"
 
+#include <functional>
+
 namespace {
 
 using namespace mereo;
@@ -20,40 +22,77 @@ struct ToysArguments {
   bool quiet = false;
 };
 
-/// False when a signal asked for an end.
-bool make_part(const ToysArguments& a, Split split, const char* name) {
-  cli::ProgressLine line(a.quiet);
-  const auto start = std::chrono::steady_clock::now();
-  const auto seconds = [&] {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  };
-  const auto progress = [&](std::int64_t done, std::int64_t count) {
-    if (line.due()) {
+/// Tells how many of something are done, how fast, and when the rest will be.
+class Maker {
+public:
+  Maker(std::string name, const char* unit, bool quiet)
+      : name_(std::move(name)), unit_(unit), line_(quiet) {}
+
+  /// False when a signal asks for an end.
+  bool operator()(std::int64_t done, std::int64_t count) {
+    if (line_.due()) {
       const double rate = double(done) / seconds();
       char after[96];
-      std::snprintf(after, sizeof after, "%lld/%lld pairs  %.0f pairs/s  left %s",
-                    (long long)(done), (long long)(count), rate,
+      std::snprintf(after, sizeof after, "%lld/%lld %s  %.0f %s/s  left %s", (long long)(done),
+                    (long long)(count), unit_, rate, unit_,
                     cli::duration(double(count - done) / rate).c_str());
-      line.show(std::string(name) + " ", double(done) / double(count), after);
+      line_.show(name_ + " ", double(done) / double(count), after);
     }
     return cli::stop_signal == 0;
-  };
-  const bool finished = make_toys(a.out, split, a.options, progress);
-  line.clear();
-  if (finished && !a.quiet) {
-    std::printf("%s part of toys in %s, made in %s\n", name, a.out.c_str(),
-                cli::duration(seconds()).c_str());
+  }
+
+  void finish(bool made, const std::string& folder) {
+    line_.clear();
+    if (made && !line_.quiet())
+      std::printf("%s in %s, made in %s\n", name_.c_str(), folder.c_str(),
+                  cli::duration(seconds()).c_str());
     std::fflush(stdout);
   }
-  return finished;
+
+private:
+  double seconds() const {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+  }
+
+  std::string name_;
+  const char* unit_;
+  cli::ProgressLine line_;
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
+/// The exit code of a program that was stopped.
+int stopped() {
+  std::printf("stopped; what was not yet done is not there\n");
+  return 128 + cli::stop_signal;
 }
 
 int render_toys(const ToysArguments& a) {
   cli::catch_stop_signals();
-  if (make_part(a, Split::train, "training") && make_part(a, Split::test, "test"))
-    return 0;
-  std::printf("stopped; the part that was being made is not there\n");
-  return 128 + cli::stop_signal;
+  for (const auto& [split, name] :
+       {std::pair{Split::train, "toys to train on"}, std::pair{Split::test, "toys to test on"}}) {
+    Maker maker(name, "pairs", a.quiet);
+    const bool made = make_toys(a.out, split, a.options, std::ref(maker));
+    maker.finish(made, a.out);
+    if (!made)
+      return stopped();
+  }
+  return 0;
+}
+
+// --- render faces
+
+struct FacesArguments {
+  std::string out = "data/faces";
+  FacesOptions options;
+  bool quiet = false;
+};
+
+int render_faces(const FacesArguments& a) {
+  cli::catch_stop_signals();
+  Maker maker("faces", "pictures", a.quiet);
+  const bool made = make_faces(a.out, a.options, std::ref(maker));
+  maker.finish(made, a.out);
+  return made ? 0 : stopped();
 }
 
 // --- render sheet
@@ -143,6 +182,17 @@ void describe_toys(CLI::App& command, ToysArguments& a) {
   command.add_flag("--quiet", a.quiet, "Print nothing but errors");
 }
 
+void describe_faces(CLI::App& command, FacesArguments& a) {
+  command.add_option("--out", a.out, "Folder to make it in")->capture_default_str();
+  const auto add = [&](const char* flag, auto& value, const char* text, long long lowest) {
+    command.add_option(flag, value, text)->check(cli::whole(lowest))->capture_default_str();
+  };
+  add("--seed", a.options.seed, "Of everything random", 0);
+  add("--train", a.options.train, "Pictures to train on", 1);
+  add("--test", a.options.test, "Pictures in each of the four test sets", 1);
+  command.add_flag("--quiet", a.quiet, "Print nothing but errors");
+}
+
 void describe_sheet(CLI::App& command, SheetArguments& a) {
   command.add_option("--data", a.data, "Data set: " + cli::data_names())
       ->check(cli::data_name())
@@ -181,6 +231,7 @@ void describe_turntable(CLI::App& command, TurntableArguments& a) {
 
 int run(int argc, char** argv) {
   ToysArguments toys;
+  FacesArguments faces;
   SheetArguments sheet;
   TurntableArguments turntable;
   int threads = 1;
@@ -193,6 +244,9 @@ int run(int argc, char** argv) {
   CLI::App* make = app.add_subcommand(
       "toys", "Make the data set toys: pictures as a NORB set, true poses as safetensors");
   describe_toys(*make, toys);
+  CLI::App* draw = app.add_subcommand(
+      "faces", "Make the data set faces: figures of shared parts, in four test sets");
+  describe_faces(*draw, faces);
   CLI::App* show = app.add_subcommand("sheet", "Show pictures of a data set, a row for each class");
   describe_sheet(*show, sheet);
   CLI::App* turn = app.add_subcommand("turntable", "Show a toy from all sides");
@@ -200,9 +254,12 @@ int run(int argc, char** argv) {
   if (const auto code = cli::parse(app, argc, argv))
     return *code;
   if (app.get_subcommands().empty())
-    throw cli::UsageError("what is it to render: toys, sheet or turntable?");
+    throw cli::UsageError("what is it to render: toys, faces, sheet or turntable?");
   set_threads(threads);
-  return *make ? render_toys(toys) : *show ? render_sheet(sheet) : render_turntable(turntable);
+  return *make   ? render_toys(toys)
+         : *draw ? render_faces(faces)
+         : *show ? render_sheet(sheet)
+                 : render_turntable(turntable);
 }
 
 } // namespace

@@ -55,6 +55,10 @@ struct PictureOptions {
 Dataset read_idx(const std::string& images_path, const std::string& labels_path,
                  std::int64_t classes = 10);
 
+/// Writes such a pair from a data set of one channel, each file whole or not at all.
+void write_idx(const std::string& images_path, const std::string& labels_path,
+               const Dataset& dataset);
+
 /// CIFAR-10 binary records: a label byte, then planes R, G, B of 32x32. The files are joined.
 Dataset read_cifar_binary(const std::vector<std::string>& paths);
 
@@ -87,7 +91,9 @@ std::vector<std::string> dataset_names();
 /// novel viewpoints of Hinton, Sabour, Frosst 2018, section 5.2: training pictures from the third
 /// of the azimuths around the front (300 to 40 degrees), or of the elevations, the lowest; test
 /// pictures from the others; and, as Split::familiar, test pictures from the same third.
-/// Throws Error with a hint how to fetch it when a file is missing.
+/// "faces-rotated", "faces-shifted" and "faces-scrambled" have the training pictures of faces and
+/// another test set: see make_faces().
+/// Throws Error with a hint how to fetch or to make it when a file is missing.
 Dataset load_dataset(const std::string& name, Split split, const std::string& data_dir = "data",
                      const PictureOptions& options = {});
 
@@ -114,6 +120,28 @@ struct ToysOptions {
 /// for an option out of range, and for Split::familiar.
 bool make_toys(const std::string& folder, Split split, const ToysOptions& options = {},
                const std::function<bool(std::int64_t, std::int64_t)>& progress = nullptr);
+
+struct FacesOptions {
+  std::uint64_t seed = 1;
+  std::int64_t train = 20000, test = 4000; // pictures, of all five classes in turn
+};
+
+/// Makes "faces" in a folder: faces, houses, cars, fish and clocks of 48x48, lines or shaded, drawn
+/// from ellipses, boxes, triangles, bars and arcs that all of them share, every whole and every
+/// part with a random pose of its own. Besides train and test, whose wholes are turned by up to 15
+/// degrees and moved by up to 3 pixels, there are three more test sets: rotated (by 30 to 180
+/// degrees), shifted (by 5 to 8 pixels), and scrambled (parts as they are, but in the wrong
+/// places).
+///
+/// Each set is an idx pair and SET-poses.safetensors: whole (N, 4, 4) and parts (N, 10, 4, 4) for
+/// an orthographic camera (x right, y down) in pixels from the middle of the picture, parts in the
+/// order of the metadata "parts.CLASS" and zero beyond; lines (N) is 1 for a line drawing.
+///
+/// progress is told the pictures done and their number; when it answers false, the result is false.
+/// Each set appears when it is done. Throws Error when files cannot be written, or a number of
+/// pictures is not positive.
+bool make_faces(const std::string& folder, const FacesOptions& options = {},
+                const std::function<bool(std::int64_t, std::int64_t)>& progress = nullptr);
 
 // --- splits
 

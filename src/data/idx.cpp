@@ -8,6 +8,14 @@ namespace {
 
 constexpr std::int64_t file_limit = std::int64_t{1} << 30;
 
+std::string header(const std::vector<std::int64_t>& sizes) {
+  std::string bytes{0, 0, 8, char(sizes.size())};
+  for (const std::int64_t size : sizes)
+    for (int shift = 24; shift >= 0; shift -= 8)
+      bytes += char(size >> shift & 0xff);
+  return bytes;
+}
+
 struct Idx {
   std::string bytes;
   std::vector<std::int64_t> sizes;
@@ -65,6 +73,20 @@ Dataset read_idx(const std::string& images_path, const std::string& labels_path,
     data.class_names.push_back(std::to_string(c));
   data.check();
   return data;
+}
+
+void write_idx(const std::string& images_path, const std::string& labels_path,
+               const Dataset& dataset) {
+  dataset.check();
+  if (dataset.channels != 1 || dataset.classes > 256)
+    throw Error(images_path, "an idx pair holds pictures of one channel, of up to 256 classes",
+                std::to_string(dataset.channels) + " channels, " + std::to_string(dataset.classes) +
+                    " classes");
+  const std::string pixels(dataset.pixels.begin(), dataset.pixels.end());
+  const std::string labels(dataset.labels.begin(), dataset.labels.end());
+  write_file_atomically(labels_path, header({dataset.count}) + labels);
+  write_file_atomically(images_path,
+                        header({dataset.count, dataset.height, dataset.width}) + pixels);
 }
 
 } // namespace mereo

@@ -1,3 +1,4 @@
+#include "data/figures.h"
 #include "data/folder.h"
 #include "data/norb.h"
 
@@ -17,7 +18,8 @@ bool exists(const std::string& path) {
 
 Error not_fetched(const std::string& name, const std::string& path) {
   return Error(path, "is missing", {},
-               name == "toys" ? "make it: build/render toys" : "fetch it: tools/fetch.sh " + name);
+               name == "toys" || name == "faces" ? "make it: build/render " + name
+                                                 : "fetch it: tools/fetch.sh " + name);
 }
 
 /// path, or path.gz when only that is there.
@@ -36,6 +38,20 @@ Dataset load_idx(const std::string& name, Split split, const std::string& folder
   if (name == "fashion-mnist")
     data.class_names = {"T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
                         "Sandal",      "Shirt",   "Sneaker",  "Bag",   "Ankle boot"};
+  return data;
+}
+
+/// name    "faces", and perhaps "-" and the test set to be had instead of the usual one
+Dataset load_faces(const std::string& name, Split split, const std::string& data_dir) {
+  const auto dash = name.find('-');
+  const std::string set = split == Split::train ? "train"
+                          : dash == name.npos   ? "test"
+                                                : name.substr(dash + 1);
+  const std::string prefix = data_dir + "/faces/" + set;
+  Dataset data =
+      read_idx(plain_or_gz("faces", prefix + "-images-idx3-ubyte"),
+               plain_or_gz("faces", prefix + "-labels-idx1-ubyte"), std::ssize(figure_names()));
+  data.class_names = figure_names();
   return data;
 }
 
@@ -105,14 +121,18 @@ Dataset load_folder(const std::string& path, Split split, PictureOptions options
 } // namespace
 
 std::vector<std::string> dataset_names() {
-  return {"mnist",     "fashion-mnist",     "cifar10",
-          "smallnorb", "smallnorb-azimuth", "smallnorb-elevation",
-          "toys",      "toys-azimuth",      "toys-elevation"};
+  return {"mnist",          "fashion-mnist",     "cifar10",
+          "smallnorb",      "smallnorb-azimuth", "smallnorb-elevation",
+          "toys",           "toys-azimuth",      "toys-elevation",
+          "faces",          "faces-rotated",     "faces-shifted",
+          "faces-scrambled"};
 }
 
 View usual_view(const std::string& dataset_name) {
   if (dataset_name.starts_with("smallnorb") || dataset_name.starts_with("toys"))
     return {.brightness = 63.0 / 255, .contrast = 0.8, .crop = 32, .standardize = true};
+  if (dataset_name.starts_with("faces"))
+    return {}; // how far they are moved is what some of them test
   return {.max_shift = 2};
 }
 
@@ -132,6 +152,8 @@ Dataset load_dataset(const std::string& name, Split split, const std::string& da
     data = load_idx(name, split, data_dir + "/" + name);
   else if (name == "cifar10")
     data = load_cifar10(name, split, data_dir + "/" + name);
+  else if (name.starts_with("faces") && std::ranges::count(dataset_names(), name) > 0)
+    data = load_faces(name, split, data_dir);
   else if (std::ranges::count(dataset_names(), name) > 0)
     data = load_norb(name, split, data_dir, options);
   else

@@ -157,9 +157,9 @@ Part toy_airplane(const Draws& d) {
   Part plane{"airplane", {}, {}, {}};
   const Fuselage f{d.between("length", 1.5, 2.3), d.between("width", 0.2, 0.42),
                    d.between("height", 0.22, 0.45)};
-  const Wing wing{d.between("span", 0.6, 1.25), d.between("chord", 0.32, 0.75),
+  const Wing wing{d.between("span", 0.8, 1.25), d.between("chord", 0.32, 0.65),
                   d.between("thickness", 0.05, 0.1), d.between("taper", 0.15, 1),
-                  d.between("sweep", -0.1, 0.9)};
+                  d.between("sweep", -0.1, 0.7)};
   const double level = 0.35 * (d.choose("level", 3) - 1) * f.height;
   const Vec3 root{d.between("wing at", -0.02, 0.2) * f.length + 0.3 * wing.span * wing.sweep, 0,
                   level};

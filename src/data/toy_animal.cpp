@@ -11,13 +11,13 @@ struct Body {
 };
 
 Body add_body(Part& animal, const Draws& d, double leg) {
-  Body body{d.between("body length", 0.85, 1.6),
+  Body body{d.between("body length", 0.95, 1.5),
             d.between("body width", 0.32, 0.62),
             d.between("body height", 0.34, 0.72),
             {}};
   // Most stand level; a few sit, their front up.
   const double pitch =
-      d.chance("sits", 0.2) ? d.degrees("sitting", 25, 55) : d.degrees("slope", -8, 12);
+      d.chance("sits", 0.2) ? d.degrees("sitting", 15, 35) : d.degrees("slope", -8, 12);
   body.pose = Pose::translation({0, 0,
                                  leg + 0.3 * body.height +
                                      0.4 * body.length * std::sin(std::max(0.0, pitch - 0.25))}) *
@@ -90,7 +90,7 @@ void add_ears_and_horns(Part& head, const Draws& d, double size) {
 }
 
 void add_head(Part& animal, const Draws& d, const Body& body) {
-  const double neck = d.between("neck length", 0.1, 0.95), angle = d.degrees("neck angle", 5, 75);
+  const double neck = d.between("neck length", 0.1, 0.75), angle = d.degrees("neck angle", 5, 75);
   const double size = d.between("head size", 0.24, 0.5), down = d.degrees("head down", -10, 50);
   const Vec3 root = body.pose.point({0.42 * body.length, 0, 0.15 * body.height});
   const Vec3 top = root + neck * Vec3{std::cos(angle), 0, std::sin(angle)};
@@ -162,7 +162,7 @@ void add_back(Part& animal, const Draws& d, const Body& body) {
 
 Part toy_animal(const Draws& d) {
   Part animal{"animal", {}, {}, {}};
-  const Body body = add_body(animal, d, d.between("leg length", 0.25, 0.95));
+  const Body body = add_body(animal, d, d.between("leg length", 0.35, 0.8));
   add_legs(animal, d, body);
   add_head(animal, d, body);
   add_back(animal, d, body);

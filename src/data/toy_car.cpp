@@ -37,7 +37,7 @@ void add_shell(Part& car, const Draws& d, Style style, const Shell& s) {
 
 /// The cabin, as the style has it; returns the height of the roof.
 double add_cabin(Part& car, const Draws& d, Style style, const Shell& s) {
-  const double height = d.between("cabin height", 0.2, 0.36),
+  const double height = d.between("cabin height", 0.2, 0.32),
                ratio = d.between("cabin ratio", 0.6, 0.88);
   const double width = 0.94 * s.width, shift = d.between("cabin at", -0.06, 0.06) * s.length;
   const auto cabin = [&](double length, double at, double tall, double narrow, double rake) {
@@ -52,7 +52,7 @@ double add_cabin(Part& car, const Draws& d, Style style, const Shell& s) {
   case hatchback:
     return cabin(d.between("cabin length", 0.5, 0.64), -0.17, height, ratio, -0.2);
   case van:
-    return cabin(d.between("cabin length", 0.7, 0.85), -0.08, 1.6 * height, 0.88, 0);
+    return cabin(d.between("cabin length", 0.7, 0.85), -0.08, 1.35 * height, 0.88, 0);
   case beetle:
     add_part(car, "cabin", {-0.04 * s.length + shift, 0, s.top()},
              Solid::ellipsoid({0.62 * s.length, 0.85 * s.width, 2.2 * height}));
@@ -98,8 +98,8 @@ Part toy_car(const Draws& d) {
   Part car{"car", {}, {}, {}};
   const auto style = Style(d.choose("style", styles));
   const double radius = d.between("wheel radius", 0.14, 0.25);
-  const Shell s{d.between("length", 1.4, 2.1), d.between("width", 0.6, 0.9),
-                d.between("shell height", 0.2, 0.36), radius * d.between("clearance", 0.55, 1)};
+  const Shell s{d.between("length", 1.5, 2.0), d.between("width", 0.6, 0.9),
+                d.between("shell height", 0.2, 0.32), radius * d.between("clearance", 0.55, 1)};
   add_shell(car, d, style, s);
   add_extras(car, d, style, s, add_cabin(car, d, style, s));
   const bool tyres = d.chance("tyres", 0.6), fenders = style == beetle || d.chance("fenders", 0.3);

@@ -141,7 +141,7 @@ void add_gear(Part& human, const Draws& d, const Torso& torso, const Vec3& left,
 Part toy_human(const Draws& d) {
   Part human{"human", {}, {}, {}};
   const auto stance = Stance(d.choose("stance", stances));
-  const double leg = d.between("leg length", 0.55, 1.0);
+  const double leg = d.between("leg length", 0.65, 1.0);
   Torso torso{d.between("torso length", 0.5, 0.8),
               d.between("shoulders", 0.34, 0.62),
               d.between("chest", 0.2, 0.36),
@@ -150,7 +150,7 @@ Part toy_human(const Draws& d) {
                         : stance == striding                   ? 0.94 * leg
                                                                : leg;
   const Vec3 hips{0, 0, height};
-  const double lean = stance == stooping ? d.degrees("stoop", 35, 75) : d.degrees("lean", -5, 18);
+  const double lean = stance == stooping ? d.degrees("stoop", 25, 50) : d.degrees("lean", -5, 18);
   torso.pose =
       Pose::translation(hips) * turn_y(lean) * Pose::translation({0, 0, 0.5 * torso.length});
 

@@ -13,8 +13,8 @@ struct Chassis {
 
 /// Returns where the cab ends, as an x.
 double add_cab(Part& truck, const Draws& d, const Chassis& c) {
-  const double length = d.between("cab length", 0.34, 0.58),
-               height = d.between("cab height", 0.42, 0.78);
+  const double length = d.between("cab length", 0.36, 0.5),
+               height = d.between("cab height", 0.52, 0.8);
   const double hood = d.between("hood", 0.25, 0.5), ratio = d.between("cab ratio", 0.75, 1);
   const int kind = d.choose("cab kind", 4); // 0, 1: the engine below the cab; 2, 3: ahead of it
   double front = 0.5 * c.length;
@@ -80,7 +80,7 @@ void add_crane(Part& truck, const Chassis& c, double middle, double length, doub
 void add_load(Part& truck, const Draws& d, const Chassis& c, double cab_end) {
   const double begin = -0.5 * c.length, end = cab_end - d.between("gap", 0.02, 0.12);
   const double length = end - begin, middle = 0.5 * (begin + end),
-               height = d.between("load height", 0.35, 0.85);
+               height = d.between("load height", 0.45, 0.85);
   const bool variant = d.chance("load variant", 0.5);
   switch (d.choose("load", 5)) {
   case 0: // a van's box
@@ -113,7 +113,7 @@ Part toy_truck(const Draws& d) {
   Part truck{"truck", {}, {}, {}};
   const double radius = d.between("wheel radius", 0.14, 0.25),
                thickness = d.between("frame", 0.1, 0.18);
-  const Chassis c{d.between("length", 1.5, 2.4), d.between("width", 0.56, 0.82),
+  const Chassis c{d.between("length", 1.8, 2.4), d.between("width", 0.56, 0.82),
                   radius + thickness + d.between("clearance", 0, 0.08)};
   add_part(truck, "frame", {0, 0, c.top - 0.5 * thickness},
            Solid::box({c.length, 0.85 * c.width, thickness}));
