@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Times CapsNet in PyTorch and in Mereo on this machine, in turn, and prints the ratios.
+"""Times a network in PyTorch and in Mereo on this machine, in turn, and prints the ratios.
 
     make bench-compare
+    make bench-compare ARGS='--network matrix-capsnet'
     python3 tools/bench_torch.py --rounds 5 --families capsnet capsnet-tile3 --json compare.json
 
 Both get what suits them. PyTorch runs in its best form for each case, found first: four layouts of the
@@ -21,21 +22,43 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-WORKER = HERE / "torch_capsnet.py"
 
-# What is timed: words, the worker's case, and the benchmark without its family.
-CASES = [
-    ("training step, batch 128", "train:128", "train/batch:128"),
-    ("training step, batch 16", "train:16", "train/batch:16"),
-    ("inference, batch 128", "infer:128", "infer/batch:128"),
-    ("inference, batch 1", "infer:1", "infer/batch:1"),
-    ("votes and routing, forward and backward, batch 128", "routing:128", "routing/step/batch:128"),
-]
-MEMORY = "peak resident memory of training, batch 128"
-MEMORY_CASE = "train:128"
+@dataclass
+class Network:
+    """What is timed of it."""
+    worker: Path
+    # Words, the worker's case, and Mereo's benchmark; "{}" in that is the family.
+    cases: list
+    # The words, and the case, of the one whose memory is compared.
+    memory: tuple
+    # The ways in which Mereo computes it.
+    families: list
+
+
+NETWORKS = {
+    "capsnet": Network(
+        HERE / "torch_capsnet.py",
+        [("training step, batch 128", "train:128", "{}/train/batch:128"),
+         ("training step, batch 16", "train:16", "{}/train/batch:16"),
+         ("inference, batch 128", "infer:128", "{}/infer/batch:128"),
+         ("inference, batch 1", "infer:1", "{}/infer/batch:1"),
+         ("votes and routing, forward and backward, batch 128", "routing:128", "routing/step/batch:128")],
+        ("peak resident memory of training, batch 128", "train:128"), ["capsnet"]),
+    "matrix-capsnet": Network(
+        HERE / "torch_matrix_capsnet.py",
+        [(f"{size}, {iterations} iterations: {words}", f"{what}-{size}-{iterations}:{batch}",
+          f"matrix-{size}-{iterations}/{what}/batch:{batch}")
+         for what, words, size, iterations, batch in [
+             ("train", "training step, batch 64", "small", 2, 64), ("train", "training step, batch 64", "small", 3, 64),
+             ("train", "training step, batch 16", "paper", 2, 16), ("train", "training step, batch 16", "paper", 3, 16),
+             ("infer", "inference, batch 128", "small", 2, 128), ("infer", "inference, batch 1", "small", 2, 1),
+             ("infer", "inference, batch 16", "paper", 2, 16), ("infer", "inference, batch 1", "paper", 2, 1)]],
+        ("peak resident memory of training, paper, batch 16", "train-paper-3:16"), ["matrix-capsnet"]),
+}
 
 # What the other libraries read so that they, too, use no later instruction set than this.
 LIMITED = {"avx2": {"ONEDNN_MAX_CPU_ISA": "AVX2", "DNNL_MAX_CPU_ISA": "AVX2", "OPENBLAS_CORETYPE": "Haswell"}}
@@ -79,7 +102,7 @@ def run(command, environment):
 
 
 def torch_run(a, environment, *arguments):
-    output = run([a.python, WORKER, "--threads", a.threads, *arguments], environment)
+    output = run([a.python, a.network.worker, "--threads", a.threads, *arguments], environment)
     return json.loads(output.splitlines()[-1])
 
 
@@ -109,24 +132,20 @@ def tune(a):
     best = {}
     for width in widths:
         for case, times in torch_run(a, torch_environment(a, width), "--tune",
-                                     *(case for _, case, _ in CASES)).items():
+                                     *(case for _, case, _ in a.network.cases)).items():
             form = min(times, key=times.get)
             if case not in best or times[form] < best[case][2]:
                 best[case] = (form, width, times[form])
     return best
 
 
-def of_network(benchmark):
-    """Or of the routing alone, which is the same in every family."""
-    return not benchmark.startswith("routing/")
-
-
 def families_of(a, benchmark):
-    return a.families if of_network(benchmark) else a.families[:1]
+    """A part that is the same in every family is timed once."""
+    return a.families if "{}" in benchmark else a.families[:1]
 
 
 def mereo_name(family, benchmark, suffix):
-    return (f"{family}/{benchmark}" if of_network(benchmark) else benchmark) + suffix
+    return benchmark.format(family) + suffix
 
 
 def measure(a, best, suffix):
@@ -134,7 +153,7 @@ def measure(a, best, suffix):
     rounds = []
     for number in range(a.rounds):
         results = {}
-        for words, case, benchmark in CASES:
+        for words, case, benchmark in a.network.cases:
             form, width, _ = best[case]
             environment = torch_environment(a, width)
 
@@ -155,9 +174,10 @@ def measure(a, best, suffix):
 
 def ordinary_memory(a, best):
     """With the system's own allocator PyTorch is slower, but may need less."""
-    form, width, _ = best[MEMORY_CASE]
+    case = a.network.memory[1]
+    form, width, _ = best[case]
     environment = torch_environment(a, width, allocator=False)
-    return torch_run(a, environment, "--case", MEMORY_CASE, "--form", form, "--seconds", 0)["peak_mib"]
+    return torch_run(a, environment, "--case", case, "--form", form, "--seconds", 0)["peak_mib"]
 
 
 def report(a, text):
@@ -197,7 +217,7 @@ def print_table(a, about, best, rounds, plain_memory):
     def times(what, words):
         return [1e3 * results[what, words][0] for results in rounds]
 
-    for words, case, benchmark in CASES:
+    for words, case, benchmark in a.network.cases:
         slow = times("torch", words)
         digits = digits_for(statistics.median(slow))
         form, width, _ = best[case]
@@ -207,21 +227,22 @@ def print_table(a, about, best, rounds, plain_memory):
             print(f"| {words}{label(a, family, benchmark)} | {spread(slow, digits)} ms, {form}, {width} | "
                   f"{spread(fast, digits_for(statistics.median(fast)))} ms | "
                   f"**{statistics.median(ratios):.1f}x** ({min(ratios):.1f} to {max(ratios):.1f}) |")
-    words = CASES[0][0]
+    title, memory_case = a.network.memory
+    words, _, benchmark = next(case for case in a.network.cases if case[1] == memory_case)
     theirs = [min(results["torch", words][1], plain_memory) for results in rounds]
     for family in a.families:
         ours = [results[family, words][1] for results in rounds]
         if None in ours:
             continue
         ratios = [y / x for x, y in zip(theirs, ours)]
-        print(f"| {MEMORY}{label(a, family, CASES[0][2])} | {spread(theirs, 0)} MiB | {spread(ours, 0)} MiB | "
+        print(f"| {title}{label(a, family, benchmark)} | {spread(theirs, 0)} MiB | {spread(ours, 0)} MiB | "
               f"**{statistics.median(ratios):.2f}** ({min(ratios):.2f} to {max(ratios):.2f}) |")
     print(f"\nPyTorch's form is the layout of its votes and the vector width of its kernels. Its memory is "
           f"the less of two allocators': {plain_memory:.0f} MiB with the system's.")
 
 
 def label(a, family, benchmark):
-    return f" ({family})" if len(a.families) > 1 and of_network(benchmark) else ""
+    return f" ({family})" if len(a.families) > 1 and "{}" in benchmark else ""
 
 
 def processors():
@@ -244,13 +265,17 @@ def arguments():
     parser.add_argument("--python", default=sys.executable, help="the Python that has PyTorch [this one]")
     parser.add_argument("--threads", type=int, default=processors())
     parser.add_argument("--isa", choices=list(LIMITED), help="avx2: hold both to AVX2 [the best]")
-    parser.add_argument("--families", nargs="+", default=["capsnet"], metavar="FAMILY",
-                        help="of Mereo: capsnet as it is by default, capsnet-direct, capsnet-tile3")
+    parser.add_argument("--network", choices=list(NETWORKS), default="capsnet")
+    parser.add_argument("--families", nargs="+", metavar="FAMILY",
+                        help="of Mereo's capsnet: capsnet as it is by default, capsnet-direct, capsnet-tile3")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=2, help="at least so long for each figure")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there")
     parser.add_argument("--quiet", action="store_true", help="no progress on stderr")
-    return parser.parse_args()
+    a = parser.parse_args()
+    a.network = NETWORKS[a.network]
+    a.families = a.families or a.network.families
+    return a
 
 
 def check_tools(a):
@@ -269,7 +294,7 @@ def check_tools(a):
     a.isa = a.isa or isas[0]
     suffix = f"/{a.isa}/threads:{a.threads}"
     for family in a.families:
-        for _, _, benchmark in CASES:
+        for _, _, benchmark in a.network.cases:
             if mereo_name(family, benchmark, suffix) not in names:
                 stop(f"{a.bench} has no benchmark {mereo_name(family, benchmark, suffix)} (what a network does by "
                      "default is the family capsnet)")

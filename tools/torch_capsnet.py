@@ -9,14 +9,13 @@ of axes in which the votes are kept, and whether images are channels-last in mem
 B batch, I children, J parents, E parent pose, D child pose.
 """
 
-import argparse
-import json
 import sys
-import time
 
 import torch
 import torch.nn.functional as F
 from torch import nn
+
+import torch_worker
 
 PARAMETERS = 8215568
 ITERATIONS = 3
@@ -179,18 +178,6 @@ def routing(form, batch):
 CASES = {"train": train, "infer": infer, "routing": routing}
 
 
-def measure(step, warm_up, fewest, seconds):
-    for _ in range(warm_up):
-        step()
-    times = []
-    while len(times) < fewest or (sum(times) < seconds and len(times) < 1000):
-        start = time.perf_counter()
-        step()
-        times.append(time.perf_counter() - start)
-    times.sort()
-    return times[len(times) // 2]
-
-
 def check_forms():
     """All forms are the same network."""
     results = []
@@ -209,48 +196,5 @@ def check_forms():
                 sys.exit(f"torch_capsnet.py: two forms of the network differ by {error:.1e}")
 
 
-def peak_mib():
-    with open("/proc/self/status") as status:
-        return next(int(line.split()[1]) for line in status if line.startswith("VmHWM:")) / 1024
-
-
-def blas():
-    """Which one is loaded; torch itself is no help."""
-    torch.zeros(64, 64) @ torch.zeros(64, 64)
-    with open("/proc/self/maps") as maps:
-        paths = [line.split()[-1] for line in maps if "blas" in line]
-    kinds = [kind for kind in ("openblas-openmp", "openblas-pthread", "openblas-serial", "openblas", "blis")
-             if any(kind in path for path in paths)]
-    return kinds[0] if kinds else "another BLAS"
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--threads", type=int, required=True)
-    parser.add_argument("--about", action="store_true", help="tell versions only")
-    parser.add_argument("--tune", nargs="*", metavar="CASE:BATCH", help="time all forms, briefly")
-    parser.add_argument("--case", metavar="CASE:BATCH")
-    parser.add_argument("--form")
-    parser.add_argument("--seconds", type=float, default=2)
-    a = parser.parse_args()
-    torch.set_num_threads(a.threads)
-    torch.set_flush_denormal(True)
-
-    def prepare(case, form):
-        name, batch = case.split(":")
-        return CASES[name](form, int(batch))
-
-    if a.about:
-        result = {"torch": torch.__version__, "blas": blas()}
-    elif a.tune is not None:
-        check_forms()
-        result = {case: {form: measure(prepare(case, form), 1, 3, 0.3) for form in forms_of(case)}
-                  for case in a.tune}
-    else:
-        seconds = measure(prepare(a.case, a.form), 3, 7, a.seconds)
-        result = {"seconds": seconds, "peak_mib": peak_mib()}
-    print(json.dumps(result))
-
-
 if __name__ == "__main__":
-    main()
+    torch_worker.run(__doc__, CASES, forms_of, check_forms)
