@@ -64,10 +64,6 @@ MEREO_VERB V zero() {
 MEREO_VERB V sqrt(V a) {
   return xsimd::sqrt(a);
 }
-/// The natural logarithm, to 0.8 ulp.
-MEREO_VERB V log(V a) {
-  return xsimd::log(a);
-}
 /// mask, from a comparison such as a > b, chooses a where it holds and b elsewhere.
 MEREO_VERB V select(Mask mask, V a, V b) {
   return xsimd::select(mask, a, b);
@@ -82,6 +78,10 @@ MEREO_VERB V select(Mask mask, V a, V b) {
 //   sum(v)           lane i with lane i + half, until one is left: the same tree at any width
 //   max_of(v)        the largest lane, of lanes without a NaN
 //   power_of_two     a 2^n for whole n in [-252, 254], rounded once
+//   split(x, m)      the whole n, and m in [sqrt(1/2), sqrt(2)), of a positive normal x = m 2^n
+
+/// The bits of sqrt(1/2).
+inline constexpr int root_half = 0x3f3504f3;
 
 #if defined(__AVX512F__)
 
@@ -112,6 +112,13 @@ MEREO_VERB V power_of_two(V a, V n) {
   return V(_mm512_scalef_ps(a, n));
 }
 
+MEREO_VERB V split(V x, V& m) {
+  const __m512i bits = _mm512_castps_si512(x);
+  const __m512i n = _mm512_srai_epi32(_mm512_sub_epi32(bits, _mm512_set1_epi32(root_half)), 23);
+  m = V(_mm512_castsi512_ps(_mm512_sub_epi32(bits, _mm512_slli_epi32(n, 23))));
+  return V(_mm512_cvtepi32_ps(n));
+}
+
 #elif defined(__AVX2__)
 
 MEREO_VERB V fma(V a, V b, V c) {
@@ -135,6 +142,13 @@ MEREO_VERB V load_n(const float* p, std::int64_t n) {
 }
 MEREO_VERB void store_n(float* p, V v, std::int64_t n) {
   _mm256_maskstore_ps(p, first_lanes(n), v);
+}
+
+MEREO_VERB V split(V x, V& m) {
+  const __m256i bits = _mm256_castps_si256(x);
+  const __m256i n = _mm256_srai_epi32(_mm256_sub_epi32(bits, _mm256_set1_epi32(root_half)), 23);
+  m = V(_mm256_castsi256_ps(_mm256_sub_epi32(bits, _mm256_slli_epi32(n, 23))));
+  return V(_mm256_cvtepi32_ps(n));
 }
 
 // In two halves, because one exponent field does not reach from the smallest denormal to overflow.
@@ -183,6 +197,13 @@ MEREO_VERB void store_n(float* p, V v, std::int64_t n) {
     _mm_store_ss(p + 2, high);
 }
 
+MEREO_VERB V split(V x, V& m) {
+  const __m128i bits = _mm_castps_si128(x);
+  const __m128i n = _mm_srai_epi32(_mm_sub_epi32(bits, _mm_set1_epi32(root_half)), 23);
+  m = V(_mm_castsi128_ps(_mm_sub_epi32(bits, _mm_slli_epi32(n, 23))));
+  return V(_mm_cvtepi32_ps(n));
+}
+
 MEREO_VERB V power_of_two(V a, V n) {
   const __m128i whole = _mm_cvtps_epi32(n), half = _mm_srai_epi32(whole, 1);
   const __m128i rest = _mm_sub_epi32(whole, half), bias = _mm_set1_epi32(127);
@@ -217,6 +238,13 @@ MEREO_VERB void store_n(float* p, V v, std::int64_t n) {
   store(buffer, v);
   if (n > 0)
     std::memcpy(p, buffer, std::size_t(n) * sizeof(float));
+}
+
+MEREO_VERB V split(V x, V& m) {
+  const int32x4_t bits = vreinterpretq_s32_f32(x);
+  const int32x4_t n = vshrq_n_s32(vsubq_s32(bits, vdupq_n_s32(root_half)), 23);
+  m = V(vreinterpretq_f32_s32(vsubq_s32(bits, vshlq_n_s32(n, 23))));
+  return V(vcvtq_f32_s32(n));
 }
 
 MEREO_VERB V power_of_two(V a, V n) {
@@ -320,6 +348,26 @@ MEREO_VERB V exp(V x) {
   q = fma(q, r, broadcast(0.49999994f));
   const V e = fma(q * r, r, r) + broadcast(1.f);
   return power_of_two(e, n);
+}
+
+/// The natural logarithm of a positive normal number, to 0.8 ulp; infinity and NaN give NaN.
+///
+/// log x = n ln 2 + log m, and log(1 + f) = f - f^2 / 2 + f^3 q(f) for f in [-0.29, 0.42), with the
+/// coefficients of Cephes' logf (Moshier); ln 2 in two parts as in exp.
+MEREO_VERB V log(V x) {
+  V m;
+  const V n = split(x, m), f = m - broadcast(1.f), square = f * f;
+  V q = fma(broadcast(7.0376836292e-2f), f, broadcast(-1.1514610310e-1f));
+  q = fma(q, f, broadcast(1.1676998740e-1f));
+  q = fma(q, f, broadcast(-1.2420140846e-1f));
+  q = fma(q, f, broadcast(1.4249322787e-1f));
+  q = fma(q, f, broadcast(-1.6668057665e-1f));
+  q = fma(q, f, broadcast(2.0000714765e-1f));
+  q = fma(q, f, broadcast(-2.4999993993e-1f));
+  q = fma(q, f, broadcast(3.3333331174e-1f));
+  const V small = fma(n, broadcast(-2.12194440e-4f), q * square * f);
+  const V rest = fnma(broadcast(0.5f), square, small);
+  return fma(n, broadcast(0.693359375f), f + rest) + (x - x);
 }
 
 // Transposing: blocks of 4 x 4 within the 128-bit quarters of a register, then the quarters.
