@@ -38,6 +38,11 @@ struct PartSizes {
   Index all() const { return transforms + 2 * types; }
 };
 
+/// Terms of an element of a vote, see EmGradients.
+Index terms_of(Index iterations) {
+  return iterations == 1 ? 2 : 5 + 4 * (iterations - 2);
+}
+
 /// Backward of one image. Records (1 + 2 H, lanes) hold gamma, alpha, beta.
 struct Backward {
   const EmLayout& layout;
@@ -175,14 +180,9 @@ struct Backward {
     }
   }
 
-  Index terms_per_element() const {
-    const Index T = layout.options.iterations;
-    return T == 1 ? 2 : 5 + 4 * (T - 2);
-  }
-
   /// See EmGradients: all iterations about the means of the first.
   void gather_terms() const {
-    const Index H = layout.vote, lanes = layout.lanes, count = terms_per_element();
+    const Index H = layout.vote, lanes = layout.lanes, count = terms_of(layout.options.iterations);
     for (Index n = 0; n < layout.records; ++n) {
       real* out = terms + n * (1 + count * H) * lanes;
       std::copy_n(records + n * (1 + 2 * H) * lanes, lanes, out);
@@ -243,7 +243,7 @@ void em_backward(const EmGrid& grid, const EmShape& shape, const EmOptions& opti
   const EmLayout layout(grid, shape, options, in, scratch);
   const Index T = options.iterations, children = grid.places() * shape.child_types;
   const Index parents = grid.out_places() * shape.parent_types;
-  const Index terms = T == 1 ? 2 : 5 + 4 * (T - 2);
+  const Index terms = terms_of(T);
   const ThreadScratch records(scratch, (T + 2) * layout.sums_size);
   const ThreadScratch term_memory(scratch,
                                   layout.records * (1 + terms * layout.vote) * layout.lanes);
