@@ -103,7 +103,7 @@ for signal in INT TERM; do
   # One step of plain loops takes seconds. The first is followed by a save and, at once, by the second.
   rm -rf parts
   # shellcheck disable=SC2086
-  MEREO_ISA=reference "$BUILD/train" $small --batch 120 --model-config conv_filters=48 \
+  MEREO_ISA=reference "$BUILD/train" $small --batch 120 --model-config conv_filters=128 \
     --save-seconds 0.001 --epochs 1000 --out parts >out 2>err &
   child=$!
   wait_for parts/last.safetensors
