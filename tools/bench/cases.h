@@ -21,6 +21,7 @@ struct Case {
 };
 
 std::vector<Case> kernel_cases();
+std::vector<Case> em_cases();
 std::vector<Case> elementwise_cases();
 std::vector<Case> model_cases();
 std::vector<Case> matrix_cases();

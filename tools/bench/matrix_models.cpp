@@ -33,18 +33,6 @@ double vote_elements(const MatrixCapsNetConfig& c) {
   return 16 * (36 * 9 * B * C + 16 * 9 * C * D + 16 * D * E);
 }
 
-/// Counted from the loops of kernels/em_isa.cpp and em_gradients_isa.cpp, for each element of a
-/// vote; what grows with votes or parents only is left out.
-double forward_operations(int iterations) {
-  // A vote and its sum; a vote and its square; then a vote, its distance, and both sums.
-  return 8 + 11 + 15 * (iterations - 1);
-}
-double backward_operations(int iterations) {
-  const double later = iterations - 1;
-  const double slopes = 19 * later; // a vote, its distance and slope, and both sums
-  // A vote and its slope, its gradient by all iterations, and that of the pose and the transform.
-  return slopes + 8 + 5 + 4 + (later > 0 ? 6 : 0) + 8 * std::max(0.0, later - 1) + 16;
-}
 /// With votes formed once and stored: sums, squares and distances of each iteration.
 double stored_operations(int iterations) {
   return 8 + 10 * iterations - 4;
@@ -112,13 +100,13 @@ std::vector<Case> matrix_cases() {
       };
       for (const std::int64_t batch : {64, 16})
         all.push_back({family + "/train" + batch_name(batch),
-                       work(forward_operations(iterations) + backward_operations(iterations), 3,
-                            3 * stored_operations(iterations), batch),
+                       work(em_forward_operations(iterations) + em_backward_operations(iterations),
+                            3, 3 * stored_operations(iterations), batch),
                        [=] { return training(config, batch); }});
       for (const std::int64_t batch : {128, 16, 1})
         all.push_back(
             {family + "/infer" + batch_name(batch),
-             work(forward_operations(iterations), 1, stored_operations(iterations), batch),
+             work(em_forward_operations(iterations), 1, stored_operations(iterations), batch),
              [=] { return inference(config, batch); }});
     }
   return all;

@@ -2,6 +2,8 @@
 
 #include "kernels/winograd_plan.h"
 
+#include <algorithm>
+
 namespace bench {
 
 using namespace mereo;
@@ -70,6 +72,18 @@ double routing_backward_operations(const RoutingShape& shape, std::int64_t batch
 double stored_votes_operations(const RoutingShape& shape, std::int64_t batch, int iterations) {
   return 2 * vote_elements(shape, batch) *
          (double(shape.child_pose) + iterations + (iterations - 1));
+}
+
+double em_forward_operations(int iterations) {
+  // A vote and its sum; a vote and its square; then a vote, its distance, and both sums.
+  return 8 + 11 + 15 * (iterations - 1);
+}
+
+double em_backward_operations(int iterations) {
+  const double later = iterations - 1;
+  const double slopes = 19 * later; // a vote, its distance and slope, and both sums
+  // A vote and its slope, its gradient by all iterations, and that of the pose and the transform.
+  return slopes + 8 + 5 + 4 + (later > 0 ? 6 : 0) + 8 * std::max(0.0, later - 1) + 16;
 }
 
 ConvolutionShape conv1_shape(std::int64_t batch) {

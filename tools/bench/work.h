@@ -38,6 +38,11 @@ double routing_backward_operations(const RoutingShape& shape, std::int64_t batch
 /// Of the forward pass with stored votes; the backward pass needs twice that.
 double stored_votes_operations(const RoutingShape& shape, std::int64_t batch, int iterations);
 
+/// Of EM routing, for each element of a vote, counted from the loops of kernels/em_isa.cpp and
+/// em_gradients_isa.cpp; what grows with votes or parents only is left out.
+double em_forward_operations(int iterations);
+double em_backward_operations(int iterations);
+
 // ---- the network of Sabour et al. for 28x28 digits ----------------------------------------------
 
 ConvolutionShape conv1_shape(std::int64_t batch);
