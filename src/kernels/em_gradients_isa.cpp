@@ -8,36 +8,31 @@ namespace {
 
 // ---- iterations after the first -----------------------------------------------------------------
 
-/// Of one child: logits and grad r (parents, blocks, lanes), deviations (parents, blocks, H,
-/// lanes).
+/// Of one child and one block n of its parents: logit and grad r (lanes), deviations (H, lanes).
 template <class Pose>
 MEREO_VERB void find_slopes(const Pose& p, const EmShape& shape, const EmPlace& place, Index i,
-                            const float* transforms, const EmSlopes& pass, float* logits,
+                            Index n, const float* transforms, const EmSlopes& pass, float* logit,
                             float* grad_r, float* deviations) {
   const Index blocks = blocks_of(shape);
-  for (Index n = 0; n < place.parents * blocks; ++n) {
-    const Index at = place.parent[n / blocks] * blocks + n % blocks;
-    const float* w =
-        transforms + ((place.offset[n / blocks] * shape.child_types + i) * blocks + n % blocks) *
-                         p.transform * lanes;
-    const float* parent = pass.parents + at * (2 * p.vote + em_tail) * lanes;
-    const float* linear = pass.coefficients + (at * (1 + 2 * p.vote) + 1) * lanes;
-    const float* square = linear + p.vote * lanes;
-    float* d = deviations + n * p.vote * lanes;
-    V distance[2] = {zero(), zero()}, slope[2] = {load(linear - lanes), zero()};
-    for_deviations<panel_rows>(
-        p, place.poses + i * p.child, w, parent,
-        place.shift, [&](Index h, V x) __attribute__((always_inline)) {
-          store(d + h * lanes, x);
-          distance[h % 2] = fma(x * load(parent + (p.vote + h) * lanes), x, distance[h % 2]);
-          const V factor = fma(load(square + h * lanes), x, load(linear + h * lanes));
-          slope[h % 2] = fma(factor, x, slope[h % 2]);
-        });
-    const V logit = load(parent + (2 * p.vote + em_logit) * lanes);
-    store(logits + n * lanes,
-          fnma(broadcast(0.5f * shape.likelihood), distance[0] + distance[1], logit));
-    store(grad_r + n * lanes, slope[0] + slope[1]);
-  }
+  const Index at = place.parent[n / blocks] * blocks + n % blocks;
+  const float* w =
+      transforms + ((place.offset[n / blocks] * shape.child_types + i) * blocks + n % blocks) *
+                       p.transform * lanes;
+  const float* parent = pass.parents + at * (2 * p.vote + em_tail) * lanes;
+  const float* linear = pass.coefficients + (at * (1 + 2 * p.vote) + 1) * lanes;
+  const float* square = linear + p.vote * lanes;
+  V distance[2] = {zero(), zero()}, slope[2] = {load(linear - lanes), zero()};
+  for_deviations<panel_rows>(
+      p, place.poses + i * p.child, w, parent,
+      place.shift, [&](Index h, V x) __attribute__((always_inline)) {
+        store(deviations + h * lanes, x);
+        distance[h % 2] = fma(x * load(parent + (p.vote + h) * lanes), x, distance[h % 2]);
+        const V factor = fma(load(square + h * lanes), x, load(linear + h * lanes));
+        slope[h % 2] = fma(factor, x, slope[h % 2]);
+      });
+  store(logit, fnma(broadcast(0.5f * shape.likelihood), distance[0] + distance[1],
+                    load(parent + (2 * p.vote + em_logit) * lanes)));
+  store(grad_r, slope[0] + slope[1]);
 }
 
 /// Over one softmax: logits become r = R a, grad_r the gradient of the logits; returns that of a.
@@ -65,16 +60,16 @@ void slopes_of_place(const Pose& p, const EmShape& shape, const EmPlace& place,
   const Index fields = shape.per_field ? place.parents : 1, field = all / fields;
   for (Index first = 0; first < I; first += group) {
     const Index count = I - first < group ? I - first : group;
-    for (Index g = 0; g < count; ++g) {
-      const Index i = first + g;
-      float* weights = pass.weights + i * all;
-      float* grad_logits = pass.grad_logits + i * all;
-      find_slopes(p, shape, place, i, transforms, pass, weights, grad_logits,
-                  deviations + g * all * p.vote);
-      for (Index n = 0; n < all; n += field)
-        pass.grad_activations[i] +=
-            couple_backward(field / lanes, place.activations[i], weights + n, grad_logits + n);
-    }
+    for (Index n = 0; n < all / lanes; ++n)
+      for (Index g = 0; g < count; ++g) {
+        const Index at = (first + g) * all + n * lanes;
+        find_slopes(p, shape, place, first + g, n, transforms, pass, pass.weights + at,
+                    pass.grad_logits + at, deviations + (g * all + n * lanes) * p.vote);
+      }
+    for (Index i = first; i < first + count; ++i)
+      for (Index n = i * all; n < (i + 1) * all; n += field)
+        pass.grad_activations[i] += couple_backward(field / lanes, place.activations[i],
+                                                    pass.weights + n, pass.grad_logits + n);
     add_group_moments(p, place, blocks, count, pass.grad_logits + first * all, all, deviations,
                       pass.sums);
   }
@@ -88,47 +83,44 @@ template <int T> MEREO_VERB Index terms_of(Index iterations) {
   return t == 1 ? 2 : 5 + 4 * (t - 2);
 }
 
-/// Writes the gradients of one child's votes (parents, blocks, H, lanes); returns the sum of grad
-/// r^0 over its parents. T is the number of iterations, or 0 where it is known only at run time.
+/// Writes the gradient of one child's vote for one block n of its parents (H, lanes); returns that
+/// of r^0. T is the number of iterations, or 0 where it is known only at run time.
 template <int T, class Pose>
-MEREO_VERB float grad_votes(const Pose& p, const EmShape& shape, const EmPlace& place, Index i,
-                            const float* transforms, const EmGradients& pass, float* grad) {
+MEREO_VERB V grad_vote(const Pose& p, const EmShape& shape, const EmPlace& place, Index i, Index n,
+                       const float* transforms, const EmGradients& pass, float* grad) {
   const Index blocks = blocks_of(shape), iterations = T ? T : pass.iterations;
-  const Index terms = terms_of<T>(iterations), all = place.parents * blocks;
+  const Index terms = terms_of<T>(iterations);
+  const Index at = place.parent[n / blocks] * blocks + n % blocks;
+  const float* w =
+      transforms + ((place.offset[n / blocks] * shape.child_types + i) * blocks + n % blocks) *
+                       p.transform * lanes;
+  const float* parent = pass.parents + at * (2 * p.vote + em_tail) * lanes;
+  const float* term = pass.terms + at * (1 + terms * p.vote) * lanes;
+  const float* weights = pass.weights + (i * place.parents * blocks + n) * lanes;
   const V uniform = broadcast(place.uniform * place.activations[i]), half = broadcast(0.5f);
-  V slope[2] = {zero(), zero()};
-  for (Index n = 0; n < all; ++n, grad += p.vote * lanes) {
-    const Index at = place.parent[n / blocks] * blocks + n % blocks;
-    const float* w =
-        transforms + ((place.offset[n / blocks] * shape.child_types + i) * blocks + n % blocks) *
-                         p.transform * lanes;
-    const float* parent = pass.parents + at * (2 * p.vote + em_tail) * lanes;
-    const float* term = pass.terms + at * (1 + terms * p.vote) * lanes;
-    const float* weights = pass.weights + (i * all + n) * lanes;
-    slope[0] = slope[0] + load(term);
-    for_deviations<panel_rows>(
-        p, place.poses + i * p.child, w, parent,
-        place.shift, [&](Index h, V d) __attribute__((always_inline)) {
-          const float* x = term + (1 + h * terms) * lanes;
-          const V x0 = load(x), y0 = load(x + lanes);
-          slope[h % 2] = fma(fma(half * y0, d, x0), d, slope[h % 2]);
-          V constant = uniform * x0, factor = uniform * y0;
-          x += 2 * lanes;
+  V slope[2] = {load(term), zero()};
+  for_deviations<panel_rows>(
+      p, place.poses + i * p.child, w, parent,
+      place.shift, [&](Index h, V d) __attribute__((always_inline)) {
+        const float* x = term + (1 + h * terms) * lanes;
+        const V x0 = load(x), y0 = load(x + lanes);
+        slope[h % 2] = fma(fma(half * y0, d, x0), d, slope[h % 2]);
+        V constant = uniform * x0, factor = uniform * y0;
+        x += 2 * lanes;
 #pragma GCC unroll 4
-          for (Index t = 1; t < iterations; ++t) {
-            const V r = load(weights + (t - 1) * 2 * pass.stride);
-            const V l = load(weights + ((t - 1) * 2 + 1) * pass.stride);
-            constant = fma(r, load(x), constant);
-            factor = fma(r, load(x + lanes), factor);
-            factor = fma(l, load(x + 2 * lanes), factor);
-            if (t > 1)
-              constant = fma(l, load(x + 3 * lanes), constant);
-            x += (t > 1 ? 4 : 3) * lanes;
-          }
-          store(grad + h * lanes, fma(factor, d, constant));
-        });
-  }
-  return sum(slope[0] + slope[1]);
+        for (Index t = 1; t < iterations; ++t) {
+          const V r = load(weights + (t - 1) * 2 * pass.stride);
+          const V l = load(weights + ((t - 1) * 2 + 1) * pass.stride);
+          constant = fma(r, load(x), constant);
+          factor = fma(r, load(x + lanes), factor);
+          factor = fma(l, load(x + 2 * lanes), factor);
+          if (t > 1)
+            constant = fma(l, load(x + 3 * lanes), constant);
+          x += (t > 1 ? 4 : 3) * lanes;
+        }
+        store(grad + h * lanes, fma(factor, d, constant));
+      });
+  return slope[0] + slope[1];
 }
 
 /// grad M = sum over parents of grad V W^T.
@@ -221,17 +213,32 @@ MEREO_VERB void grad_transform(const Pose& p, const EmShape& shape, const EmPlac
   }
 }
 
+/// A block of parents meets a group of children while what it brings, 9 KB for three iterations, is
+/// in the first-level cache.
 template <int T, class Pose>
 void gradients_of_place(const Pose& p, const EmShape& shape, const EmPlace& place,
                         const float* transforms, const EmGradients& pass, float* memory) {
-  for (Index i = 0; i < shape.child_types; ++i) {
-    pass.grad_activations[i] +=
-        place.uniform * grad_votes<T>(p, shape, place, i, transforms, pass, memory);
-    if (pass.grad_poses)
-      grad_pose(p, shape, place, i, transforms, memory, pass.grad_poses + i * p.child,
-                pass.accumulate_poses);
-    if (pass.grad_transforms)
-      grad_transform(p, shape, place, i, memory, pass.grad_transforms);
+  const Index I = shape.child_types, all = place.parents * blocks_of(shape);
+  const Index size = all * p.vote * lanes; // of a child's gradients
+  for (Index first = 0; first < I; first += group) {
+    const Index count = I - first < group ? I - first : group;
+    V slopes[group];
+    for (V& slope : slopes)
+      slope = zero();
+    for (Index n = 0; n < all; ++n)
+      for (Index g = 0; g < count; ++g)
+        slopes[g] = slopes[g] + grad_vote<T>(p, shape, place, first + g, n, transforms, pass,
+                                             memory + g * size + n * p.vote * lanes);
+    for (Index g = 0; g < count; ++g) {
+      const Index i = first + g;
+      const float* grad = memory + g * size;
+      pass.grad_activations[i] += place.uniform * sum(slopes[g]);
+      if (pass.grad_poses)
+        grad_pose(p, shape, place, i, transforms, grad, pass.grad_poses + i * p.child,
+                  pass.accumulate_poses);
+      if (pass.grad_transforms)
+        grad_transform(p, shape, place, i, grad, pass.grad_transforms);
+    }
   }
 }
 
