@@ -25,6 +25,37 @@ struct Outputs {
   Variable classification_loss, reconstruction_loss; // its two terms
 };
 
+/// Where along one axis the places of a grid look: place p at the pixels from first + p stride on,
+/// at the n-th of them along paths[n] different ways through the kernels. Zeros that pad an image
+/// count as pixels.
+struct ReceptiveField {
+  std::int64_t first = 0, stride = 1;
+  std::vector<std::int64_t> paths = {1};
+
+  std::int64_t size() const { return std::int64_t(paths.size()); }
+  /// Of a layer whose windows lie on this grid, the first one so far before it.
+  ReceptiveField through(std::int64_t kernel, std::int64_t stride, std::int64_t before = 0) const;
+};
+
+/// How one layer of capsules was routed.
+struct RoutedLayer {
+  std::string name;
+  Connection connection;
+  /// (H, W, types, pose) and (H, W, types). Activations are lengths where capsules have no others.
+  Tensor child_poses, child_activations, parent_poses, parent_activations;
+  /// Of each iteration, (H, W, I, KH, KW, J): see CapsuleLayer.
+  std::vector<Tensor> couplings;
+};
+
+/// What became of one image.
+struct Inspection {
+  Outputs outputs;
+  /// From the primary capsules to those of the classes; none where nothing is routed.
+  std::vector<RoutedLayer> layers;
+  /// Of the primary capsules.
+  ReceptiveField rows, columns;
+};
+
 /// One class of network. Not thread-safe: one forward at a time.
 class Model {
 public:
@@ -44,6 +75,15 @@ public:
   /// changes_with_progress(). Throws Error when the images are not of input()'s shape.
   virtual Outputs forward(Tape& tape, const Tensor& images, std::span<const std::int32_t> labels,
                           Mode mode, double progress = 1) = 0;
+  /// A forward pass of one image (1, H, W, C) in Mode::evaluation that tells how it was routed.
+  /// What it returns lies on the tape. Without capsules there are no layers.
+  virtual Inspection inspect(Tape& tape, const Tensor& image) {
+    return {forward(tape, image, {}, Mode::evaluation), {}, {}, {}};
+  }
+  /// Decodes class capsules (B, classes, pose), all but which[b] masked: (B, height * width *
+  /// channels). Throws Error where there is no decoder.
+  virtual Variable decode(Tape& tape, Variable capsules, std::span<const std::int32_t> which,
+                          Mode mode);
   /// Whether its loss is another in the course of training, as one with a rising margin is.
   virtual bool changes_with_progress() const { return false; }
 
@@ -100,16 +140,14 @@ public:
   bool reconstructs() const override { return config_.decoder; }
   Outputs forward(Tape& tape, const Tensor& images, std::span<const std::int32_t> labels, Mode mode,
                   double progress = 1) override;
+  Inspection inspect(Tape& tape, const Tensor& image) override;
+  Variable decode(Tape& tape, Variable capsules, std::span<const std::int32_t> which,
+                  Mode mode) override;
   void freeze(std::int64_t batch) override;
   void thaw() override;
 
   /// Primary capsules (B, I, pose) of images; I = primary_capsules().
   std::int64_t primary_capsules() const { return primary_count_; }
-  /// Couplings (I, J) of the last routing iteration for one image (1, H, W, C).
-  Tensor couplings(Tape& tape, const Tensor& image);
-  /// Decodes class capsules (B, J, E), all but which[b] masked: (B, pixels). Throws Error without a
-  /// decoder.
-  Variable decode(Tape& tape, Variable capsules, std::span<const std::int32_t> which, Mode mode);
 
   /// How many numbers the parameters of such a network are, without making it.
   static std::int64_t parameter_elements(const CapsNetConfig& config);
@@ -117,6 +155,8 @@ public:
 private:
   explicit CapsNet(const CapsNetConfig& config); // parameters declared, not allocated
   Variable primary(Tape& tape, const Tensor& images, Mode mode);
+  Outputs judge(Tape& tape, const Capsules& classes, const Tensor& images,
+                std::span<const std::int32_t> labels, Mode mode);
 
   CapsNetConfig config_;
   std::int64_t primary_count_;
@@ -187,6 +227,7 @@ public:
   Parameters& parameters() override { return parameters_; }
   Outputs forward(Tape& tape, const Tensor& images, std::span<const std::int32_t> labels, Mode mode,
                   double progress = 1) override;
+  Inspection inspect(Tape& tape, const Tensor& image) override;
   bool changes_with_progress() const override { return config_.loss == ClassLoss::spread; }
   void freeze(std::int64_t batch) override;
   void thaw() override { conv_->thaw(); }
@@ -196,6 +237,8 @@ public:
 
 private:
   explicit MatrixCapsNet(const MatrixCapsNetConfig& config); // parameters declared, not allocated
+  Outputs judge(Tape& tape, const Capsules& classes, std::span<const std::int32_t> labels,
+                double progress) const;
   Variable loss(Tape& tape, Variable scores, std::span<const std::int32_t> labels,
                 double progress) const;
 
@@ -204,6 +247,8 @@ private:
   std::unique_ptr<ConvolutionLayer> conv_;
   std::unique_ptr<MatrixPrimaryCapsules> primary_;
   std::vector<std::unique_ptr<CapsuleLayer>> layers_;
+  std::vector<std::string> names_;      // of the layers
+  std::vector<Connection> connections_; // of the layers
 };
 
 /// Index of the largest score of each row: (B, classes) -> B numbers, the first of equals.

@@ -175,10 +175,15 @@ Outputs CapsNet::forward(Tape& tape, const Tensor& images, std::span<const std::
                          Mode mode, double /*progress*/) {
   if (mode == Mode::training)
     thaw(); // the weights are about to change
+  const Capsules children = {primary(tape, images, mode), {}};
+  return judge(tape, classes_->forward(tape, parameters_, children, mode), images, labels, mode);
+}
+
+Outputs CapsNet::judge(Tape& tape, const Capsules& classes, const Tensor& images,
+                       std::span<const std::int32_t> labels, Mode mode) {
   Outputs out;
-  const Variable classes =
-      classes_->forward(tape, parameters_, {primary(tape, images, mode), {}}, mode).poses;
-  out.capsules = classes.reshape({images.shape()[0], config_.input.classes, config_.class_pose});
+  out.capsules =
+      classes.poses.reshape({images.shape()[0], config_.input.classes, config_.class_pose});
   const LayerScope scope(tape, "loss");
   out.scores = lengths(tape, out.capsules);
   if (decoder_) {
@@ -202,21 +207,40 @@ Outputs CapsNet::forward(Tape& tape, const Tensor& images, std::span<const std::
   return out;
 }
 
+Inspection CapsNet::inspect(Tape& tape, const Tensor& image) {
+  check_single("CapsNet", image);
+  const Variable flat = primary(tape, image, Mode::evaluation);
+  const InputShape& in = config_.input;
+  const std::int64_t H = primary_grid(in.height, config_), W = primary_grid(in.width, config_);
+  const std::int64_t I = config_.primary_types, D = config_.primary_pose;
+  const Capsules children = {flat.reshape({1, H, W, I, D}), {}};
+  RoutedLayer layer;
+  layer.name = "classes";
+  const Capsules classes =
+      classes_->forward(tape, parameters_, children, Mode::evaluation, &layer.couplings);
+  Inspection seen;
+  seen.outputs = judge(tape, classes, image, {}, Mode::evaluation);
+  layer.child_poses = flat.value().reshape({H, W, I, D});
+  layer.child_activations = lengths(tape, flat).value().reshape({H, W, I});
+  layer.parent_poses = classes.poses.value().reshape({1, 1, in.classes, config_.class_pose});
+  layer.parent_activations = seen.outputs.scores.value().reshape({1, 1, in.classes});
+  seen.layers.push_back(layer);
+  const auto field = [&](std::int64_t size) {
+    const std::int64_t k = config_.kernel, inner = conv_grid(size, config_);
+    return ReceptiveField()
+        .through(k, 1, padding_before(size, k, 1, config_.padding))
+        .through(k, primary_stride, padding_before(inner, k, primary_stride, config_.padding));
+  };
+  seen.rows = field(in.height);
+  seen.columns = field(in.width);
+  return seen;
+}
+
 Variable CapsNet::decode(Tape& tape, Variable capsules, std::span<const std::int32_t> which,
                          Mode mode) {
   if (!decoder_)
-    throw Error("CapsNet::decode", "this network has no decoder");
+    return Model::decode(tape, capsules, which, mode);
   return decoder_->forward(tape, parameters_, mask(tape, capsules, which), mode);
-}
-
-Tensor CapsNet::couplings(Tape& tape, const Tensor& image) {
-  if (image.shape().rank() != 4 || image.shape()[0] != 1)
-    throw Error("CapsNet::couplings", "not a single image", image.shape().text(),
-                "pass (1, H, W, C)");
-  const Tensor couplings(Shape{1, primary_count_, config_.input.classes});
-  classes_->forward(tape, parameters_, {primary(tape, image, Mode::evaluation), {}},
-                    Mode::evaluation, couplings);
-  return couplings.reshape({primary_count_, config_.input.classes});
 }
 
 } // namespace mereo

@@ -9,6 +9,13 @@ namespace mereo {
 std::int64_t output_size(std::int64_t size, std::int64_t kernel, std::int64_t stride,
                          Padding padding);
 
+/// What is before the first window of such a convolution along one axis, as the operation has it.
+std::int64_t padding_before(std::int64_t size, std::int64_t kernel, std::int64_t stride,
+                            Padding padding);
+
+/// Throws Error, naming the model, unless a batch is one image.
+void check_single(const char* model, const Tensor& image);
+
 /// Throws Error, naming the model, unless images are (B, H, W, C), B > 0, as it reads them.
 void check_images(const char* model, const InputShape& input, const Tensor& images);
 
