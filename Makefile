@@ -95,8 +95,10 @@ TESTS       := $(wildcard tests/*.cpp)
 GRADIENTS   := $(wildcard tests/gradients/*.cpp)
 PROGRAMS     = $(filter-out $(if $(HAVE_BENCHMARK),,bench),$(patsubst tools/%.cpp,%,$(wildcard tools/*.cpp)))
 BENCHMARKS  := $(wildcard tools/bench/*.cpp)
-INSTALLED    = $(filter train evaluate predict render,$(PROGRAMS))
+INSTALLED    = $(filter train evaluate predict explain render,$(PROGRAMS))
 HEADERS     := $(wildcard include/mereo/*.h)
+# Styles, scripts and pages that are compiled in: src/explain/report.css is "explain/report.css.h".
+ASSETS      := $(patsubst src/%,$(BUILD)/assets/%.h,$(wildcard src/*/*.css src/*/*.js))
 
 OBJ             := $(BUILD)/obj
 KERNEL_OBJECTS  := $(foreach isa,$(ISAS),$(ISA_SOURCES:%.cpp=$(OBJ)/$(isa)/%.o))
@@ -176,16 +178,21 @@ $(OBJ)/$(1)/%.o: %.cpp $(BUILD)/flags
 endef
 $(foreach isa,$(ISAS),$(eval $(call isa_rule,$(isa))))
 
+# A file as a C++ string.
+$(BUILD)/assets/%.h: src/%
+	@mkdir -p $(@D)
+	@{ printf 'R"mereo('; cat $<; printf ')mereo"\n'; } > $@
+
 # Only for the gradient checks, so that compiling it fast matters more than its speed.
-$(OBJ)/double/%.o: %.cpp $(BUILD)/flags
+$(OBJ)/double/%.o: %.cpp $(BUILD)/flags | $(ASSETS)
 	$(call say,DOUBLE,$<)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CXX) $(FLAGS) -O1 -DMEREO_DOUBLE $(if $(filter tests/%,$<),-Itests) -MMD -MP -c -o $@ $<
+	$(Q)$(CXX) $(FLAGS) -I$(BUILD)/assets -O1 -DMEREO_DOUBLE $(if $(filter tests/%,$<),-Itests) -MMD -MP -c -o $@ $<
 
-$(OBJ)/%.o: %.cpp $(BUILD)/flags
+$(OBJ)/%.o: %.cpp $(BUILD)/flags | $(ASSETS)
 	$(call say,CXX,$<)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CXX) $(FLAGS) $(if $(filter tests/%,$<),-Itests) -MMD -MP -c -o $@ $<
+	$(Q)$(CXX) $(FLAGS) -I$(BUILD)/assets $(if $(filter tests/%,$<),-Itests) -MMD -MP -c -o $@ $<
 
 # Written only when their content changes: the flags, on which objects depend, and the list of
 # sources, on which archives and links do (so that a deleted source leaves them).

@@ -6,21 +6,21 @@
 
 help_of() { (cd "$BUILD" && "./$1" --help); } # the same path everywhere
 if [ "${1:-}" = help ]; then
-  for program in train evaluate predict render; do
+  for program in train evaluate predict explain render; do
     help_of $program >"$tests/golden/help-$program.txt" || exit 1
   done
   exit 0
 fi
 
 # --- help and wrong use
-for program in train evaluate predict render; do
+for program in train evaluate predict explain render; do
   expect "$program --help" 0 'Usage' "$BUILD/$program" --help
   expect "$program --version" 0 '^[0-9]' "$BUILD/$program" --version
   expect "$program, unknown flag" 2 'did you mean --threads' "$BUILD/$program" --thread=2 a b
 done
 # Only the words count: versions of CLI11 differ in blanks, capitals of headings and the signs around a default.
 words() { tr -s ' \n=,[]' '\n' | tr '[:upper:]' '[:lower:]'; }
-for program in train evaluate predict render; do
+for program in train evaluate predict explain render; do
   words <"$tests/golden/help-$program.txt" >one
   help_of $program | words >two
   diff -U 2 one two >difference || {
@@ -113,6 +113,32 @@ expect 'the left picture alone' 0 'test error' train_toys --data toys-elevation 
 grep -q '"pictures": 36' left/config.json || fail 'not the training viewpoints alone'
 expect 'its test pictures' 0 'of 36' evaluate left
 expect 'predict from one' 0 'car' predict left whole/reconstructions.png
+
+# --- explain
+explain() { "$BUILD/explain" --threads 1 "$@"; }
+alone() { # alone FOLDER: the page there needs nothing from elsewhere
+  ! grep -oE '(src|href)="[^"]{1,40}' "$1/index.html" | grep -vE '"(data:image/png;base64,|#)' || fail "$1 needs something else"
+  grep -q '</html>' "$1/index.html" || fail "the page in $1 has no end"
+}
+cp whole/reconstructions.png '<b> &"x".png'
+expect 'explain' 0 'page/index.html' explain whole '<b> &"x".png' --index 3 5 --health 12 -o page
+alone page
+grep -q '&lt;b&gt; &amp;&quot;x&quot;.png' page/index.html || fail 'a file name is not escaped in the page'
+grep -q 'Over 12 images of mnist, test' page/index.html || fail 'no health in the page'
+for file in 000-input 000-dimensions 002-winner-iteration-3 002-second-types; do
+  [ -s "page/$file.png" ] || fail "explain leaves no $file.png"
+done
+expect 'explain matrix capsules' 0 'frames/index.html' explain matrix --count 2 --health 5 -o frames
+alone frames
+[ -s frames/001-frames.png ] || fail 'explain draws no frames of matrix poses'
+expect 'explain stereo pairs' 0 'pairs/index.html' explain toys --count 1 --health 3 -o pairs
+alone pairs
+expect 'explain a file without the data' 0 'alone/index.html' explain whole whole/reconstructions.png \
+  --data-dir nowhere -o alone
+grep -q 'not here' alone/index.html || fail 'the page does not say why there is no health'
+expect 'explain data that is not there' 1 'fetch' "$BUILD/explain" whole --data-dir nowhere
+expect 'explain a picture that is not there' 1 '40' explain whole --index 40 -o none
+expect 'explain a file for pairs' 1 'channels 1' explain toys whole/reconstructions.png
 
 # --- render
 expect 'render nothing' 2 'what is it to render: toys, faces, sheet or turntable' "$BUILD/render"

@@ -1,5 +1,5 @@
 // Classifies pictures and shows what the network makes of them.
-#include "cli.h"
+#include "pictures.h"
 
 #include <nlohmann/json.hpp>
 
@@ -21,40 +21,6 @@ struct Prediction {
   Tensor pair;                // as read, and as reconstructed
 };
 
-/// The picture as the data set would have it: (1, H, W, C).
-Tensor prepare(const std::string& path, const LoadedModel& loaded, bool invert) {
-  const CheckpointInfo& info = loaded.info;
-  const std::int64_t channels = loaded.model->input().channels;
-  const Image image = read_image(path, int(channels));
-  const Tensor pixels = image_tensor(resize_image(image, info.height, info.width));
-  if (invert)
-    for (real& x : pixels.values())
-      x = 1 - x;
-  return pixels.reshape({1, info.height, info.width, channels});
-}
-
-double border_brightness(const Tensor& image) {
-  const std::int64_t H = image.shape()[1], W = image.shape()[2], C = image.shape()[3];
-  double sum = 0;
-  std::int64_t count = 0;
-  for (std::int64_t y = 0; y < H; ++y)
-    for (std::int64_t x = 0; x < W; ++x)
-      if (y == 0 || x == 0 || y == H - 1 || x == W - 1)
-        for (std::int64_t c = 0; c < C; ++c, ++count)
-          sum += image.data()[(y * W + x) * C + c];
-  return sum / double(count);
-}
-
-/// Most wrong answers about a good picture come from black on white where white on black was
-/// learnt.
-void note_brightness(const std::string& path, const Tensor& image, const CheckpointInfo& info) {
-  const double border = border_brightness(image);
-  if (std::abs(1 - border - info.background) + 0.3 < std::abs(border - info.background))
-    std::fprintf(stderr,
-                 "note: %s is %s around its border, the pictures learnt were not: try --invert\n",
-                 path.c_str(), border > 0.5 ? "bright" : "dark");
-}
-
 /// What was read beside what was made of it.
 Tensor pair_of(const Tensor& image, const Variable& reconstruction) {
   const Shape& shape = image.shape();
@@ -65,8 +31,9 @@ Tensor pair_of(const Tensor& image, const Variable& reconstruction) {
 }
 
 Prediction predict(Tape& tape, LoadedModel& loaded, const std::string& path, const Arguments& a) {
-  const Tensor picture = prepare(path, loaded, a.invert);
-  note_brightness(path, picture, loaded.info);
+  const Tensor picture =
+      cli::picture(read_image(path, int(loaded.model->input().channels)), loaded.info, a.invert);
+  cli::note_brightness(path, picture, loaded.info);
   const Tensor image = apply_view(picture, loaded.info.view);
   tape.reset();
   const Outputs outputs = loaded.model->forward(tape, image, {}, Mode::evaluation);
@@ -85,14 +52,10 @@ Prediction predict(Tape& tape, LoadedModel& loaded, const std::string& path, con
   return result;
 }
 
-std::string class_name(const CheckpointInfo& info, std::size_t k) {
-  return k < info.class_names.size() ? info.class_names[k] : std::to_string(k);
-}
-
 void print_text(const std::string& path, const Prediction& p, const CheckpointInfo& info) {
-  std::printf("%s: %s\n", path.c_str(), class_name(info, std::size_t(p.label)).c_str());
+  std::printf("%s: %s\n", path.c_str(), cli::class_name(info, std::size_t(p.label)).c_str());
   for (std::size_t k = 0; k < p.lengths.size(); ++k)
-    std::printf("  %-20s %.4f %.*s\n", class_name(info, k).c_str(), double(p.lengths[k]),
+    std::printf("  %-20s %.4f %.*s\n", cli::class_name(info, k).c_str(), double(p.lengths[k]),
                 int(std::lround(30 * std::clamp(double(p.lengths[k]), 0.0, 1.0))),
                 "##############################");
   if (!p.reconstruction.empty())
@@ -104,7 +67,7 @@ nlohmann::ordered_json json_of(const std::string& path, const Prediction& p,
   nlohmann::ordered_json entry;
   entry["image"] = path;
   entry["class"] = p.label;
-  entry["name"] = class_name(info, std::size_t(p.label));
+  entry["name"] = cli::class_name(info, std::size_t(p.label));
   entry["lengths"] = p.lengths;
   if (!p.reconstruction.empty())
     entry["reconstruction"] = p.reconstruction;
@@ -134,11 +97,7 @@ int run(int argc, char** argv) {
   set_threads(a.threads);
 
   LoadedModel loaded = load_model(cli::checkpoint_path(a.checkpoint));
-  const std::int64_t channels = loaded.model->input().channels;
-  if (channels != 1 && channels != 3)
-    throw Error(a.checkpoint, "reads pictures that no image file holds",
-                std::to_string(channels) + " channels",
-                channels == 2 ? "train with --channels 1 to read the left picture of a pair" : "");
+  cli::check_reads_files(a.checkpoint, *loaded.model);
   loaded.model->freeze(1);
   Tape tape;
   nlohmann::ordered_json report = nlohmann::ordered_json::array();

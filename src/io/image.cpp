@@ -1,6 +1,5 @@
 #include "io/check_image.h"
-
-#include <mereo/io.h>
+#include "io/picture_bytes.h"
 
 #include <algorithm>
 #include <cstdlib>
@@ -34,9 +33,12 @@ const stbi_uc* bytes_of(std::string_view text) {
 } // namespace
 
 Image read_image(const std::string& path, int channels) {
+  return image_of_bytes(path, read_file(path, file_limit), channels);
+}
+
+Image image_of_bytes(const std::string& path, std::string_view file, int channels) {
   if (channels != 0 && channels != 1 && channels != 3)
     throw Error("read_image", "channels must be 1 (grey), 3 (RGB) or 0", std::to_string(channels));
-  const std::string file = read_file(path, file_limit);
   if (file.starts_with(png_signature))
     check_png(path, file);
   else if (file.starts_with("\xff\xd8"))

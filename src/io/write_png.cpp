@@ -1,8 +1,7 @@
 // PNG as simple as it gets: rows without filter, packed by zlib. stb's writer ends the program
 // where memory runs out.
 #include "io/check_image.h"
-
-#include <mereo/io.h>
+#include "io/picture_bytes.h"
 
 #include <zlib.h>
 
@@ -41,7 +40,7 @@ std::string packed_rows(const std::string& path, const Image& image) {
 
 } // namespace
 
-void write_png(const std::string& path, const Tensor& pixels) {
+std::string png_bytes(const std::string& path, const Tensor& pixels) {
   const Image image = tensor_image(pixels);
   std::string header;
   append_big_endian(header, std::uint64_t(image.width));
@@ -53,7 +52,11 @@ void write_png(const std::string& path, const Tensor& pixels) {
   append_chunk(file, "IHDR", header);
   append_chunk(file, "IDAT", packed_rows(path, image));
   append_chunk(file, "IEND", "");
-  write_file_atomically(path, file);
+  return file;
+}
+
+void write_png(const std::string& path, const Tensor& pixels) {
+  write_file_atomically(path, png_bytes(path, pixels));
 }
 
 } // namespace mereo

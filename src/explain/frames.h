@@ -1,0 +1,19 @@
+// The matrix poses of capsules, drawn as the frames that they are.
+#pragma once
+
+#include <mereo/models.h>
+
+namespace mereo {
+
+/// Side of the matrices that a network's poses are; 0 where they are vectors, or too small to have
+/// a place and two axes.
+std::int64_t pose_matrix_side(const Model& model);
+
+/// The picture (H, W, 3) enlarged by `factor`, and on it the frames of the `count` primary capsules
+/// with most evidence, each in the middle of what it sees, and of class capsule k, thicker, where
+/// its own last column says. The axes are a pose's first two columns, the longer one of
+/// each capsule of the same length.
+Tensor drawn_frames(const Model& model, const Inspection& seen, const Tensor& canvas,
+                    const Tensor& evidence, std::int64_t k, std::size_t count, std::int64_t factor);
+
+} // namespace mereo

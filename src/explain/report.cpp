@@ -1,0 +1,399 @@
+#include "explain/report.h"
+
+#include "explain/evidence.h"
+#include "explain/frames.h"
+#include "explain/perturbation.h"
+#include "io/picture_bytes.h"
+#include "report/paint.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <filesystem>
+
+namespace mereo {
+
+namespace {
+
+constexpr std::string_view style =
+#include "explain/report.css.h"
+    ;
+constexpr std::string_view script =
+#include "explain/report.js.h"
+    ;
+
+constexpr std::size_t marked_types = marks.size(), framed_capsules = 16;
+
+std::string short_number(double x) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.2g", x);
+  return text;
+}
+
+std::string percent(double share) {
+  return fixed(100 * share, 2) + " %";
+}
+
+/// The largest score but that of `winner`.
+std::int32_t runner_up(const Tensor& scores, std::int32_t winner) {
+  std::int32_t second = winner == 0 ? 1 : 0;
+  for (std::int32_t k = 0; k < std::int32_t(scores.elements()); ++k)
+    if (k != winner && scores.data()[k] > scores.data()[second])
+      second = k;
+  return second;
+}
+
+Tensor picture_of(const Tensor& batch) {
+  const Shape& s = batch.shape();
+  return batch.reshape({s[1], s[2], s[3]});
+}
+
+/// What the strongest types see, in the colours of marks.
+Tensor marked(const Tensor& canvas, const Inspection& seen,
+              const std::vector<TypeEvidence>& strongest, std::int64_t factor) {
+  Tensor out = enlarged(canvas, factor);
+  const double f = double(factor), H = double(out.shape()[0]), W = double(out.shape()[1]);
+  for (std::size_t n = strongest.size(); n-- > 0;) { // the strongest on top
+    const TypeEvidence& type = strongest[n];
+    const auto from = [&](const ReceptiveField& field, std::int64_t place) {
+      return f * double(field.first + place * field.stride) + 1 +
+             3 * double(n); // not one on another
+    };
+    const double left = from(seen.columns, type.column), top = from(seen.rows, type.row);
+    const double inset = 2 + 6 * double(n);
+    draw_box(out, std::max(left, 1.0), std::max(top, 1.0),
+             std::min(left + f * double(seen.columns.size()) - inset, W - 1),
+             std::min(top + f * double(seen.rows.size()) - inset, H - 1), 3, marks[n]);
+  }
+  return out;
+}
+
+/// What show_routing() shows of one class.
+struct ClassMaps {
+  std::vector<Tensor> heat;   // of each iteration
+  std::vector<double> shares; // of the evidence of all classes' children
+  Tensor moved;               // from the first iteration to the last
+  std::vector<TypeEvidence> strongest;
+  real least = 0, most = 0, most_moved = 0; // of all pixels that a capsule sees
+};
+
+ClassMaps class_maps(const Inspection& seen, const Tensor& canvas, std::int32_t k) {
+  ClassMaps maps;
+  const RoutedLayer& last = seen.layers.back();
+  const double all = total(last.child_activations);
+  for (std::size_t t = 0; t < last.couplings.size(); ++t) {
+    const Tensor evidence = class_evidence(seen, k, t);
+    maps.heat.push_back(heat_map(seen, evidence, canvas.shape()[0], canvas.shape()[1]));
+    maps.shares.push_back(all > 0 ? total(evidence) / all : 0);
+    for (const real x : maps.heat.back().values()) {
+      maps.most = std::max(maps.most, x);
+      if (x > 0 && (maps.least == 0 || x < maps.least))
+        maps.least = x;
+    }
+    maps.strongest = strongest_types(evidence, marked_types);
+  }
+  maps.moved = maps.heat.back().clone();
+  for (std::int64_t n = 0; n < maps.moved.elements(); ++n) {
+    real& x = maps.moved.data()[n];
+    x -= maps.heat.front().data()[n];
+    maps.most_moved = std::max(maps.most_moved, std::abs(x));
+  }
+  return maps;
+}
+
+std::string colour_text(const Colour& colour) {
+  char text[8];
+  std::snprintf(text, sizeof text, "#%02x%02x%02x", unsigned(colour[0] * 255),
+                unsigned(colour[1] * 255), unsigned(colour[2] * 255));
+  return text;
+}
+
+/// About so many pixels a side.
+std::int64_t factor_of(const Tensor& canvas) {
+  return std::max<std::int64_t>(1, 224 / std::max(canvas.shape()[0], canvas.shape()[1]));
+}
+
+} // namespace
+
+std::string fixed(double x, int digits) {
+  char text[64];
+  std::snprintf(text, sizeof text, "%.*f", digits, x);
+  return text;
+}
+
+Report::Report(const std::string& folder, const LoadedModel& loaded, const std::string& checkpoint)
+    : folder_(folder), checkpoint_(checkpoint), loaded_(loaded) {
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  if (error)
+    throw Error(folder, "the folder cannot be made", error.message());
+}
+
+std::string Report::class_name(std::int64_t k) const {
+  const auto& names = loaded_.info.class_names;
+  return std::size_t(k) < names.size() ? names[std::size_t(k)] : std::to_string(k);
+}
+
+void Report::show(Html& html, const std::string& name, const Tensor& canvas,
+                  const std::string& alt) {
+  const std::string path = folder_ + "/" + name + ".png", png = png_bytes(path, canvas);
+  write_file_atomically(path, png);
+  html.single("img", {{"src", "data:image/png;base64," + base64(png)},
+                      {"alt", alt},
+                      {"width", std::to_string(canvas.shape()[1])},
+                      {"height", std::to_string(canvas.shape()[0])}});
+}
+
+void Report::add(const ExplainedImage& image) {
+  Model& model = *loaded_.model;
+  tape_.reset();
+  const Inspection seen = model.inspect(tape_, image.pixels);
+  std::vector<std::int32_t> predicted;
+  predictions(seen.outputs.scores, predicted);
+  const std::int32_t winner = predicted[0];
+  const std::int32_t second = runner_up(seen.outputs.scores.value(), winner);
+  char prefix[24];
+  std::snprintf(prefix, sizeof prefix, "%03zu", cards_.size());
+  const std::string anchor = std::string("image-") + prefix;
+  const Tensor canvas = canvas_of(picture_of(image.pixels));
+  const bool wrong = image.truth >= 0 && image.truth != winner;
+  cards_.push_back({anchor, class_name(winner),
+                    "data:image/png;base64," + base64(png_bytes(image.name, canvas)), wrong});
+
+  const auto card = images_.in("article", {{"class", "card"}, {"id", anchor}});
+  {
+    const auto header = images_.in("header");
+    images_.put("h2", image.name);
+    const std::string verdict = "read as " + class_name(winner);
+    if (image.truth < 0)
+      images_.put("p", verdict, {{"class", "verdict"}});
+    else
+      images_.put("p", verdict + (wrong ? ", wrong: it is " + class_name(image.truth) : ", right"),
+                  {{"class", wrong ? "verdict wrong" : "verdict"}});
+  }
+  show_look(images_, prefix, image, seen.outputs, winner);
+  if (!seen.layers.empty() && model.input().classes > 1)
+    show_routing(images_, prefix, canvas, seen, winner, second);
+  if (!seen.layers.empty() && pose_matrix_side(model) > 0)
+    show_frames(images_, prefix, canvas, seen, winner);
+  if (model.reconstructs())
+    show_dimensions(images_, prefix, seen, winner);
+}
+
+void Report::show_look(Html& html, const std::string& prefix, const ExplainedImage& image,
+                       const Outputs& outputs, std::int32_t winner) {
+  const auto look = html.in("div", {{"class", "look"}});
+  {
+    const auto figure = html.in("figure");
+    show(html, prefix + "-input", canvas_of(picture_of(image.pixels)), "The input: " + image.name);
+    html.put("figcaption", "input");
+  }
+  if (!outputs.reconstruction.empty()) {
+    const Shape& s = image.pixels.shape();
+    const auto figure = html.in("figure");
+    show(html, prefix + "-reconstruction",
+         canvas_of(outputs.reconstruction.value().reshape({s[1], s[2], s[3]})),
+         "The same, reconstructed from the capsule of " + class_name(winner));
+    html.put("figcaption", "reconstructed");
+  }
+  const auto bars = html.in("table", {{"class", "bars"}});
+  html.put("caption", loaded_.model->reconstructs() ? "length of each class capsule"
+                                                    : "activation of each class capsule");
+  for (std::int64_t k = 0; k < outputs.scores.elements(); ++k) {
+    const double score = double(outputs.scores.data()[k]);
+    const auto row = html.in("tr", {{"class", k == winner ? "winner" : ""}});
+    html.put("th", class_name(k) + (k == image.truth ? " (truth)" : ""), {{"scope", "row"}});
+    {
+      const auto cell = html.in("td", {{"class", "track"}});
+      html.put("span", "",
+               {{"style", "width:" + fixed(100 * std::clamp(score, 0.0, 1.0), 1) + "%"}});
+    }
+    html.put("td", fixed(score, 2), {{"class", "number"}});
+  }
+}
+
+void Report::show_routing(Html& html, const std::string& prefix, const Tensor& canvas,
+                          const Inspection& seen, std::int32_t winner, std::int32_t second) {
+  const auto section = html.in("section", {{"class", "routing"}});
+  html.put("h3", "Where the evidence comes from");
+  const std::array<ClassMaps, 2> both = {class_maps(seen, canvas, winner),
+                                         class_maps(seen, canvas, second)};
+  const real least = std::min(both[0].least, both[1].least);
+  const real most = std::max(both[0].most, both[1].most);
+  const real moved = std::max(both[0].most_moved, both[1].most_moved);
+  html.put("p",
+           "Coupling times activation, the mean over the places that see a pixel: dark is " +
+               short_number(least) + ", bright " + short_number(most) +
+               ". The number is a class' share of it all.",
+           {{"class", "note"}});
+  for (std::size_t c = 0; c < both.size(); ++c) {
+    const ClassMaps& maps = both[c];
+    const std::string name = class_name(c == 0 ? winner : second);
+    const std::string file = prefix + (c == 0 ? "-winner" : "-second");
+    html.put("h4", (c == 0 ? "for " : "for the runner-up, ") + name);
+    const auto row = html.in("div", {{"class", "maps"}});
+    for (std::size_t t = 0; t < maps.heat.size(); ++t) {
+      const auto figure = html.in("figure");
+      const std::string iteration = std::to_string(t + 1), share = percent(maps.shares[t]);
+      show(html, file + "-iteration-" + iteration, heat_over(canvas, maps.heat[t], least, most),
+           "Heat map of the evidence for " + name + " in iteration " + iteration + ": " + share +
+               " of all evidence");
+      html.put("figcaption", "iteration " + iteration + ": " + share);
+    }
+    if (maps.heat.size() > 1) {
+      const auto figure = html.in("figure");
+      show(html, file + "-moved", change_over(canvas, maps.moved, moved),
+           "Where routing moved evidence to " + name + ", in orange, or away from it, in blue");
+      html.put("figcaption", "gained and lost by routing");
+    }
+    const auto figure = html.in("figure");
+    show(html, file + "-types", marked(canvas, seen, maps.strongest, factor_of(canvas)),
+         "Boxes around what the strongest types of primary capsules for " + name + " see");
+    const auto caption = html.in("figcaption");
+    html.text("strongest types");
+    for (std::size_t n = 0; n < maps.strongest.size(); ++n) {
+      const auto type = html.in("span", {{"class", "type"}});
+      html.put("span", "", {{"class", "mark"}, {"style", "background:" + colour_text(marks[n])}});
+      html.text(std::to_string(maps.strongest[n].type));
+    }
+  }
+}
+
+void Report::show_frames(Html& html, const std::string& prefix, const Tensor& canvas,
+                         const Inspection& seen, std::int32_t winner) {
+  const auto section = html.in("section", {{"class", "poses"}});
+  html.put("h3", "Poses as frames");
+  const Tensor evidence = class_evidence(seen, winner, seen.layers.back().couplings.size() - 1);
+  const auto figure = html.in("figure");
+  show(html, prefix + "-frames",
+       drawn_frames(*loaded_.model, seen, canvas, evidence, winner, framed_capsules,
+                    2 * factor_of(canvas)),
+       "Axes of the capsules with most evidence for " + class_name(winner) +
+           ", and thick ones of its own");
+  const auto caption = html.in("figcaption");
+  html.text("The " + std::to_string(framed_capsules) +
+            " primary capsules with most evidence, each in the middle of what it sees, and, "
+            "boxed, the capsule of " +
+            class_name(winner) + " where its pose says. ");
+  html.put("span", "", {{"class", "mark"}, {"style", "background:" + colour_text(marks[0])}});
+  html.text("first and ");
+  html.put("span", "", {{"class", "mark"}, {"style", "background:" + colour_text(marks[1])}});
+  html.text("second column of the pose, the longer one always as long. What they mean is the "
+            "network's own: nobody told it "
+            "which way is up.");
+}
+
+void Report::show_dimensions(Html& html, const std::string& prefix, const Inspection& seen,
+                             std::int32_t winner) {
+  const Tensor frames =
+      perturbed_frames(*loaded_.model, tape_, seen.outputs.capsules.value(), winner);
+  const std::int64_t H = frames.shape()[1], W = frames.shape()[2];
+  const std::int64_t D = frames.shape()[0] / perturbation_steps;
+  const std::string sheet_id = "sheet-" + prefix;
+  const auto section = html.in("section", {{"class", "dimensions"}});
+  html.put("h3", "What each dimension of the pose does");
+  {
+    const auto cells = html.in("div", {{"class", "cells"}, {"data-sheet", sheet_id}});
+    for (std::int64_t d = 0; d < D; ++d) {
+      const std::string name = "dimension " + std::to_string(d + 1);
+      const auto cell = html.in("label");
+      html.put("canvas", "",
+               {{"width", std::to_string(W)},
+                {"height", std::to_string(H)},
+                {"data-row", std::to_string(d)},
+                {"role", "img"},
+                {"aria-label", "Reconstruction with " + name + " changed"}});
+      html.single("input", {{"type", "range"},
+                            {"min", "0"},
+                            {"max", std::to_string(perturbation_steps - 1)},
+                            {"value", std::to_string(perturbation_steps / 2)},
+                            {"aria-label", name}});
+      html.put("output", std::to_string(d + 1));
+    }
+  }
+  const auto details = html.in("details", {{"open", "open"}});
+  html.put("summary", "all " + std::to_string(D) + " x " + std::to_string(perturbation_steps) +
+                          " reconstructions: -0.25 to 0.25 from left to right");
+  const auto holder = html.in("div", {{"id", sheet_id}, {"class", "sheet"}});
+  show(html, prefix + "-dimensions", canvas_of(contact_sheet(frames, perturbation_steps)),
+       "Reconstructions of " + class_name(winner) +
+           ": a row for each dimension of the pose, perturbed from -0.25 to 0.25");
+}
+
+void Report::add(const Health& health, const std::string& data) {
+  health_.put("p", "Over " + std::to_string(health.images) + " images of " + data + ".");
+  write_health(health_, health, loaded_.info.class_names);
+}
+
+void Report::add_no_health(const std::string& why) {
+  health_.put("p", why);
+}
+
+void Report::head(Html& html) const {
+  const CheckpointInfo& info = loaded_.info;
+  html.put("h1", "What the network saw");
+  const auto list = html.in("dl", {{"class", "facts"}});
+  const auto fact = [&](const char* name, const std::string& value) {
+    const auto item = html.in("div");
+    html.put("dt", name);
+    html.put("dd", value);
+  };
+  fact("checkpoint", checkpoint_);
+  fact("network",
+       info.model + ", " + std::to_string(loaded_.model->parameters().elements()) + " parameters");
+  fact("trained on",
+       info.data + ", " + std::to_string(info.epochs) + (info.epochs == 1 ? " epoch" : " epochs"));
+  if (std::isfinite(info.validation_error_percent))
+    fact("validation error", fixed(info.validation_error_percent, 2) + " %");
+  const auto wrong = std::ranges::count_if(cards_, [](const Card& card) { return card.wrong; });
+  if (!cards_.empty())
+    fact("here", std::to_string(cards_.size()) + (cards_.size() == 1 ? " image, " : " images, ") +
+                     std::to_string(wrong) + " wrong");
+}
+
+std::string Report::write() const {
+  Html html;
+  html.raw("<!DOCTYPE html>\n");
+  {
+    const auto root = html.in("html", {{"lang", "en"}});
+    {
+      const auto meta = html.in("head");
+      html.single("meta", {{"charset", "utf-8"}});
+      html.single("meta",
+                  {{"name", "viewport"}, {"content", "width=device-width, initial-scale=1"}});
+      html.put("title", "Mereo: what the network saw");
+      const auto element = html.in("style");
+      html.raw(style);
+    }
+    const auto body = html.in("body");
+    {
+      const auto header = html.in("header", {{"class", "top"}});
+      head(html);
+      if (cards_.size() > 1) {
+        const auto nav = html.in("nav", {{"aria-label", "images"}});
+        for (const Card& card : cards_) {
+          const auto link =
+              html.in("a", {{"href", "#" + card.anchor}, {"class", card.wrong ? "wrong" : ""}});
+          html.single("img", {{"src", card.picture}, {"alt", ""}});
+          html.text(card.label);
+        }
+      }
+      const auto line = html.in("p");
+      html.put("a", "Health of the network", {{"href", "#health"}});
+    }
+    {
+      const auto main = html.in("main");
+      html.raw(images_.page());
+      const auto card = html.in("article", {{"class", "card"}, {"id", "health"}});
+      html.put("h2", "Health");
+      html.raw(health_.page());
+    }
+    const auto element = html.in("script");
+    html.raw(script);
+  }
+  const std::string path = folder_ + "/index.html";
+  write_file_atomically(path, html.page());
+  return path;
+}
+
+} // namespace mereo
