@@ -93,12 +93,14 @@ ISA_SOURCES := $(wildcard src/*/*_isa.cpp)
 SOURCES     := $(filter-out $(ISA_SOURCES),$(wildcard src/*/*.cpp))
 TESTS       := $(wildcard tests/*.cpp)
 GRADIENTS   := $(wildcard tests/gradients/*.cpp)
-PROGRAMS     = $(filter-out $(if $(HAVE_BENCHMARK),,bench),$(patsubst tools/%.cpp,%,$(wildcard tools/*.cpp)))
+PROGRAMS     = $(filter-out $(if $(HAVE_BENCHMARK),,bench) $(if $(HAVE_HTTPLIB),,explore), \
+  $(patsubst tools/%.cpp,%,$(wildcard tools/*.cpp)))
 BENCHMARKS  := $(wildcard tools/bench/*.cpp)
-INSTALLED    = $(filter train evaluate predict explain render,$(PROGRAMS))
+INSTALLED    = $(filter train evaluate predict explain explore render,$(PROGRAMS))
 HEADERS     := $(wildcard include/mereo/*.h)
 # Styles, scripts and pages that are compiled in: src/explain/report.css is "explain/report.css.h".
-ASSETS      := $(patsubst src/%,$(BUILD)/assets/%.h,$(wildcard src/*/*.css src/*/*.js))
+ASSETS      := $(patsubst src/%,$(BUILD)/assets/%.h,$(wildcard src/*/*.css src/*/*.js)) \
+  $(patsubst tools/%,$(BUILD)/assets/%.h,$(wildcard tools/explore/*))
 
 OBJ             := $(BUILD)/obj
 KERNEL_OBJECTS  := $(foreach isa,$(ISAS),$(ISA_SOURCES:%.cpp=$(OBJ)/$(isa)/%.o))
@@ -132,7 +134,7 @@ deps: ## install what building and testing need, by the package manager, or prin
 	@$(PROBE) install $(CONFIG)
 deps-lint: ## the same, and clang-format and shellcheck
 	@$(PROBE) lint $(CONFIG)
-deps-dev: ## the same, and what contributors need: clang, clang-format, valgrind, shellcheck, PyTorch
+deps-dev: ## the same, and what contributors need: clang, clang-format, valgrind, shellcheck, chromium, PyTorch
 	@$(PROBE) dev $(CONFIG)
 
 # ---- Building -----------------------------------------------------------------------------------
@@ -168,7 +170,8 @@ $(BUILD)/tests-double: $(GRADIENT_OBJECTS) $(BUILD)/double/libmereo.a $(BUILD)/s
 $(BUILD)/bench: $(BENCH_OBJECTS) $(BUILD)/sources
 $(PROGRAMS:%=$(BUILD)/%): $(BUILD)/%: $(OBJ)/tools/%.o $(BUILD)/libmereo.a
 	$(call say,LINK,$@)
-	$(Q)$(CXX) $(LINK_FLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(if $(filter bench,$*),-lbenchmark) $(LIBS)
+	$(Q)$(CXX) $(LINK_FLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(if $(filter bench,$*),-lbenchmark) \
+	  $(if $(filter explore,$*),$(HTTPLIB_LIBS)) $(LIBS)
 
 define isa_rule
 $(OBJ)/$(1)/%.o: %.cpp $(BUILD)/flags
@@ -179,9 +182,12 @@ endef
 $(foreach isa,$(ISAS),$(eval $(call isa_rule,$(isa))))
 
 # A file as a C++ string.
-$(BUILD)/assets/%.h: src/%
-	@mkdir -p $(@D)
-	@{ printf 'R"mereo('; cat $<; printf ')mereo"\n'; } > $@
+define asset_rule
+$(BUILD)/assets/%.h: $(1)/%
+	@mkdir -p $$(@D)
+	@{ printf 'R"mereo('; cat $$<; printf ')mereo"\n'; } > $$@
+endef
+$(foreach folder,src tools,$(eval $(call asset_rule,$(folder))))
 
 # Only for the gradient checks, so that compiling it fast matters more than its speed.
 $(OBJ)/double/%.o: %.cpp $(BUILD)/flags | $(ASSETS)
@@ -192,7 +198,8 @@ $(OBJ)/double/%.o: %.cpp $(BUILD)/flags | $(ASSETS)
 $(OBJ)/%.o: %.cpp $(BUILD)/flags | $(ASSETS)
 	$(call say,CXX,$<)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CXX) $(FLAGS) -I$(BUILD)/assets $(if $(filter tests/%,$<),-Itests) -MMD -MP -c -o $@ $<
+	$(Q)$(CXX) $(FLAGS) -I$(BUILD)/assets $(if $(filter tests/%,$<),-Itests) \
+	  $(if $(filter tools/explore.cpp,$<),$(HTTPLIB_FLAGS)) -MMD -MP -c -o $@ $<
 
 # Written only when their content changes: the flags, on which objects depend, and the list of
 # sources, on which archives and links do (so that a deleted source leaves them).
@@ -237,7 +244,7 @@ goldens: ## make tests/golden/ anew with PyTorch
 
 # The fuzzers, in a build of their own. What they find is kept in build/fuzz/corpus, a crash in
 # build/fuzz; one that is fixed belongs in tests/fuzz/seeds.
-FUZZERS  := idx norb checkpoint json image
+FUZZERS  := idx norb checkpoint json image explore
 FUZZ_CXX  = $(shell command -v clang++ || command -v clang++-14)
 
 .PHONY: fuzz fuzz-%

@@ -4,23 +4,25 @@
 # shellcheck source=tests/lib/programs.sh
 . "$(dirname "$0")/lib/programs.sh"
 
+programs='train evaluate predict explain render'
+[ ! -x "$BUILD/explore" ] || programs="$programs explore" # built where cpp-httplib is
 help_of() { (cd "$BUILD" && "./$1" --help); } # the same path everywhere
 if [ "${1:-}" = help ]; then
-  for program in train evaluate predict explain render; do
+  for program in $programs; do
     help_of $program >"$tests/golden/help-$program.txt" || exit 1
   done
   exit 0
 fi
 
 # --- help and wrong use
-for program in train evaluate predict explain render; do
+for program in $programs; do
   expect "$program --help" 0 'Usage' "$BUILD/$program" --help
   expect "$program --version" 0 '^[0-9]' "$BUILD/$program" --version
   expect "$program, unknown flag" 2 'did you mean --threads' "$BUILD/$program" --thread=2 a b
 done
 # Only the words count: versions of CLI11 differ in blanks, capitals of headings and the signs around a default.
 words() { tr -s ' \n=,[]' '\n' | tr '[:upper:]' '[:lower:]'; }
-for program in train evaluate predict explain render; do
+for program in $programs; do
   words <"$tests/golden/help-$program.txt" >one
   help_of $program | words >two
   diff -U 2 one two >difference || {

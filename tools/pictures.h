@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cli.h"
+#include "explain/brightness.h"
 
 namespace cli {
 
@@ -28,31 +29,12 @@ inline Tensor picture(const Image& image, const CheckpointInfo& info, bool inver
   return pixels.reshape({1, info.height, info.width, image.channels});
 }
 
-inline double border_brightness(const Tensor& image) {
-  const std::int64_t H = image.shape()[1], W = image.shape()[2], C = image.shape()[3];
-  double sum = 0;
-  std::int64_t count = 0;
-  for (std::int64_t y = 0; y < H; ++y)
-    for (std::int64_t x = 0; x < W; ++x)
-      if (y == 0 || x == 0 || y == H - 1 || x == W - 1)
-        for (std::int64_t c = 0; c < C; ++c, ++count)
-          sum += image.data()[(y * W + x) * C + c];
-  return sum / double(count);
-}
-
-/// Most wrong answers about a good picture come from black on white where white on black was
-/// learnt.
-inline bool seems_inverted(const Tensor& image, const CheckpointInfo& info) {
-  const double border = border_brightness(image);
-  return std::abs(1 - border - info.background) + 0.3 < std::abs(border - info.background);
-}
-
 inline void note_brightness(const std::string& path, const Tensor& image,
                             const CheckpointInfo& info) {
-  if (seems_inverted(image, info))
+  if (mereo::seems_inverted(image, info.background))
     std::fprintf(stderr,
                  "note: %s is %s around its border, the pictures learnt were not: try --invert\n",
-                 path.c_str(), border_brightness(image) > 0.5 ? "bright" : "dark");
+                 path.c_str(), mereo::border_brightness(image) > 0.5 ? "bright" : "dark");
 }
 
 inline std::string class_name(const CheckpointInfo& info, std::size_t k) {

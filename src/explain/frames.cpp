@@ -1,4 +1,6 @@
 #include "explain/frames.h"
+
+#include "explain/class_maps.h"
 #include "report/paint.h"
 
 #include <mereo/io.h>
@@ -53,8 +55,9 @@ std::int64_t pose_matrix_side(const Model& model) {
 }
 
 Tensor drawn_frames(const Model& model, const Inspection& seen, const Tensor& canvas,
-                    const Tensor& evidence, std::int64_t k, std::size_t count,
-                    std::int64_t factor) {
+                    std::int64_t k) {
+  const Tensor evidence = class_evidence(seen, k, seen.layers.back().couplings.size() - 1);
+  const std::int64_t factor = 2 * factor_of(canvas);
   const std::int64_t side = pose_matrix_side(model);
   const double f = double(factor);
   Tensor out = enlarged(canvas, factor);
@@ -68,7 +71,7 @@ Tensor drawn_frames(const Model& model, const Inspection& seen, const Tensor& ca
     return evidence.data()[a] > evidence.data()[b];
   });
   const std::int64_t W = evidence.shape()[1], I = evidence.shape()[2];
-  for (std::size_t n = 0; n < std::min(count, order.size()); ++n) {
+  for (std::size_t n = 0; n < std::min(framed_capsules, order.size()); ++n) {
     const std::int64_t child = order[n], place = child / I;
     draw(out,
          frame_of(seen.layers.front().child_poses.data() + child * side * side, side,

@@ -9,11 +9,14 @@ namespace mereo {
 /// a place and two axes.
 std::int64_t pose_matrix_side(const Model& model);
 
-/// The picture (H, W, 3) enlarged by `factor`, and on it the frames of the `count` primary capsules
-/// with most evidence, each in the middle of what it sees, and of class capsule k, thicker, where
-/// its own last column says. The axes are a pose's first two columns, the longer one of
-/// each capsule of the same length.
+/// How many children drawn_frames() shows.
+inline constexpr std::size_t framed_capsules = 16;
+
+/// The canvas enlarged, and on it the frames of the primary capsules with most evidence for class
+/// k, each in the middle of what it sees, and of the class capsule, thicker, where its own last
+/// column says. The axes are a pose's first two columns, the longer one of each capsule of the
+/// same length.
 Tensor drawn_frames(const Model& model, const Inspection& seen, const Tensor& canvas,
-                    const Tensor& evidence, std::int64_t k, std::size_t count, std::int64_t factor);
+                    std::int64_t k);
 
 } // namespace mereo

@@ -1,6 +1,6 @@
 #include "explain/report.h"
 
-#include "explain/evidence.h"
+#include "explain/class_maps.h"
 #include "explain/frames.h"
 #include "explain/perturbation.h"
 #include "io/picture_bytes.h"
@@ -22,8 +22,6 @@ constexpr std::string_view script =
 #include "explain/report.js.h"
     ;
 
-constexpr std::size_t marked_types = marks.size(), framed_capsules = 16;
-
 std::string short_number(double x) {
   char text[32];
   std::snprintf(text, sizeof text, "%.2g", x);
@@ -34,71 +32,9 @@ std::string percent(double share) {
   return fixed(100 * share, 2) + " %";
 }
 
-/// The largest score but that of `winner`.
-std::int32_t runner_up(const Tensor& scores, std::int32_t winner) {
-  std::int32_t second = winner == 0 ? 1 : 0;
-  for (std::int32_t k = 0; k < std::int32_t(scores.elements()); ++k)
-    if (k != winner && scores.data()[k] > scores.data()[second])
-      second = k;
-  return second;
-}
-
 Tensor picture_of(const Tensor& batch) {
   const Shape& s = batch.shape();
   return batch.reshape({s[1], s[2], s[3]});
-}
-
-/// What the strongest types see, in the colours of marks.
-Tensor marked(const Tensor& canvas, const Inspection& seen,
-              const std::vector<TypeEvidence>& strongest, std::int64_t factor) {
-  Tensor out = enlarged(canvas, factor);
-  const double f = double(factor), H = double(out.shape()[0]), W = double(out.shape()[1]);
-  for (std::size_t n = strongest.size(); n-- > 0;) { // the strongest on top
-    const TypeEvidence& type = strongest[n];
-    const auto from = [&](const ReceptiveField& field, std::int64_t place) {
-      return f * double(field.first + place * field.stride) + 1 +
-             3 * double(n); // not one on another
-    };
-    const double left = from(seen.columns, type.column), top = from(seen.rows, type.row);
-    const double inset = 2 + 6 * double(n);
-    draw_box(out, std::max(left, 1.0), std::max(top, 1.0),
-             std::min(left + f * double(seen.columns.size()) - inset, W - 1),
-             std::min(top + f * double(seen.rows.size()) - inset, H - 1), 3, marks[n]);
-  }
-  return out;
-}
-
-/// What show_routing() shows of one class.
-struct ClassMaps {
-  std::vector<Tensor> heat;   // of each iteration
-  std::vector<double> shares; // of the evidence of all classes' children
-  Tensor moved;               // from the first iteration to the last
-  std::vector<TypeEvidence> strongest;
-  real least = 0, most = 0, most_moved = 0; // of all pixels that a capsule sees
-};
-
-ClassMaps class_maps(const Inspection& seen, const Tensor& canvas, std::int32_t k) {
-  ClassMaps maps;
-  const RoutedLayer& last = seen.layers.back();
-  const double all = total(last.child_activations);
-  for (std::size_t t = 0; t < last.couplings.size(); ++t) {
-    const Tensor evidence = class_evidence(seen, k, t);
-    maps.heat.push_back(heat_map(seen, evidence, canvas.shape()[0], canvas.shape()[1]));
-    maps.shares.push_back(all > 0 ? total(evidence) / all : 0);
-    for (const real x : maps.heat.back().values()) {
-      maps.most = std::max(maps.most, x);
-      if (x > 0 && (maps.least == 0 || x < maps.least))
-        maps.least = x;
-    }
-    maps.strongest = strongest_types(evidence, marked_types);
-  }
-  maps.moved = maps.heat.back().clone();
-  for (std::int64_t n = 0; n < maps.moved.elements(); ++n) {
-    real& x = maps.moved.data()[n];
-    x -= maps.heat.front().data()[n];
-    maps.most_moved = std::max(maps.most_moved, std::abs(x));
-  }
-  return maps;
 }
 
 std::string colour_text(const Colour& colour) {
@@ -106,11 +42,6 @@ std::string colour_text(const Colour& colour) {
   std::snprintf(text, sizeof text, "#%02x%02x%02x", unsigned(colour[0] * 255),
                 unsigned(colour[1] * 255), unsigned(colour[2] * 255));
   return text;
-}
-
-/// About so many pixels a side.
-std::int64_t factor_of(const Tensor& canvas) {
-  return std::max<std::int64_t>(1, 224 / std::max(canvas.shape()[0], canvas.shape()[1]));
 }
 
 } // namespace
@@ -216,14 +147,11 @@ void Report::show_routing(Html& html, const std::string& prefix, const Tensor& c
                           const Inspection& seen, std::int32_t winner, std::int32_t second) {
   const auto section = html.in("section", {{"class", "routing"}});
   html.put("h3", "Where the evidence comes from");
-  const std::array<ClassMaps, 2> both = {class_maps(seen, canvas, winner),
-                                         class_maps(seen, canvas, second)};
-  const real least = std::min(both[0].least, both[1].least);
-  const real most = std::max(both[0].most, both[1].most);
-  const real moved = std::max(both[0].most_moved, both[1].most_moved);
+  const MapPair pair = map_pair(seen, canvas, winner, second);
+  const auto& both = pair.classes;
   html.put("p",
            "Coupling times activation, the mean over the places that see a pixel: dark is " +
-               short_number(least) + ", bright " + short_number(most) +
+               short_number(pair.least) + ", bright " + short_number(pair.most) +
                ". The number is a class' share of it all.",
            {{"class", "note"}});
   for (std::size_t c = 0; c < both.size(); ++c) {
@@ -235,19 +163,20 @@ void Report::show_routing(Html& html, const std::string& prefix, const Tensor& c
     for (std::size_t t = 0; t < maps.heat.size(); ++t) {
       const auto figure = html.in("figure");
       const std::string iteration = std::to_string(t + 1), share = percent(maps.shares[t]);
-      show(html, file + "-iteration-" + iteration, heat_over(canvas, maps.heat[t], least, most),
+      show(html, file + "-iteration-" + iteration,
+           heat_over(canvas, maps.heat[t], pair.least, pair.most),
            "Heat map of the evidence for " + name + " in iteration " + iteration + ": " + share +
                " of all evidence");
       html.put("figcaption", "iteration " + iteration + ": " + share);
     }
     if (maps.heat.size() > 1) {
       const auto figure = html.in("figure");
-      show(html, file + "-moved", change_over(canvas, maps.moved, moved),
+      show(html, file + "-moved", change_over(canvas, maps.moved, pair.most_moved),
            "Where routing moved evidence to " + name + ", in orange, or away from it, in blue");
       html.put("figcaption", "gained and lost by routing");
     }
     const auto figure = html.in("figure");
-    show(html, file + "-types", marked(canvas, seen, maps.strongest, factor_of(canvas)),
+    show(html, file + "-types", marked(canvas, seen, maps.strongest),
          "Boxes around what the strongest types of primary capsules for " + name + " see");
     const auto caption = html.in("figcaption");
     html.text("strongest types");
@@ -263,11 +192,8 @@ void Report::show_frames(Html& html, const std::string& prefix, const Tensor& ca
                          const Inspection& seen, std::int32_t winner) {
   const auto section = html.in("section", {{"class", "poses"}});
   html.put("h3", "Poses as frames");
-  const Tensor evidence = class_evidence(seen, winner, seen.layers.back().couplings.size() - 1);
   const auto figure = html.in("figure");
-  show(html, prefix + "-frames",
-       drawn_frames(*loaded_.model, seen, canvas, evidence, winner, framed_capsules,
-                    2 * factor_of(canvas)),
+  show(html, prefix + "-frames", drawn_frames(*loaded_.model, seen, canvas, winner),
        "Axes of the capsules with most evidence for " + class_name(winner) +
            ", and thick ones of its own");
   const auto caption = html.in("figcaption");
