@@ -73,6 +73,22 @@ expect 'predict as JSON' 0 '"lengths"' predict whole whole/reconstructions.png \
 [ -s chosen.png ] || fail 'predict does not write where it was told to'
 expect 'predict no picture' 1 'config.json' predict whole whole/config.json
 
+# --- two digits in a picture
+expect 'pairs of digits' 0 'labels_per_image=2.*' train --data multi-mnist --epochs 1 --out pairs
+expect 'evaluate pairs' 0 'all 2 classes of a picture must be right' evaluate pairs
+expect 'evaluate pairs as JSON' 0 '"labels_missed_percent"' evaluate pairs --json
+expect 'predict two digits' 0 ': [0-9] and [0-9]$' predict pairs whole/reconstructions.png
+expect 'predict two digits as JSON' 0 '"names"' predict pairs whole/reconstructions.png --json
+expect 'pairs for a network of single digits' 1 '36x36x1, 10 classes, 2 at a time; model 28x28x1' evaluate whole \
+  --data multi-mnist
+expect 'a sheet of pairs' 0 '260 pictures of multi-mnist' "$BUILD/render" sheet --data multi-mnist -o pairs.png
+
+# --- digits that are moved to train, and transformed to test
+expect 'affine digits' 0 'test error' train --data affine-mnist --epochs 1 --out affine
+grep -q '"model.height": 40' affine/config.json || fail 'affine digits are not on 40x40'
+expect 'evaluate digits that are only moved' 0 'of 40' evaluate affine --split familiar
+expect 'affNIST where it is not' 1 'affNIST/32x/transformed/test.mat.zip' evaluate affine --data affnist
+
 # --- matrix capsules
 matrix() {
   "$BUILD/train" --model matrix-capsnet --preset small --batch 32 --validation 20 --threads 1 \
@@ -127,8 +143,8 @@ expect 'explain' 0 'page/index.html' explain whole '<b> &"x".png' --index 3 5 --
 alone page
 grep -q '&lt;b&gt; &amp;&quot;x&quot;.png' page/index.html || fail 'a file name is not escaped in the page'
 grep -q 'Over 12 images of mnist, test' page/index.html || fail 'no health in the page'
-for file in 000-input 000-dimensions 002-winner-iteration-3 002-second-types; do
-  [ -s "page/$file.png" ] || fail "explain leaves no $file.png"
+for file in 000-input 000-dimensions-[0-9] 002-winner-iteration-3 002-second-types; do
+  [ -s "$(echo page/$file.png)" ] || fail "explain leaves no $file.png"
 done
 expect 'explain matrix capsules' 0 'frames/index.html' explain matrix --count 2 --health 5 -o frames
 alone frames

@@ -206,8 +206,8 @@ TEST_CASE("a report escapes names, needs nothing from outside, and has its pictu
     const Scratch scratch;
     Report report(scratch.path("page/of"), network, "runs/<i>");
     const Tensor image = ring(network.model->input(), true, true);
-    report.add({evil, image, 2});
-    report.add({"another", image, -1});
+    report.add({evil, image, {2}});
+    report.add({"another", image, {}});
     report.add_no_health("none & never");
     const std::string page = got(report.write());
     const auto has = [&](std::string_view text) { return page.find(text) != std::string::npos; };
@@ -218,7 +218,7 @@ TEST_CASE("a report escapes names, needs nothing from outside, and has its pictu
       CHECK_FALSE(page.find(raw) < page.rfind("<script>")); // the page's own script is the last
     CHECK(has("Heat map of the evidence for"));
     CHECK(has("iteration 3: "));
-    CHECK(has(matrix ? "Poses as frames" : "What each dimension of the pose does"));
+    CHECK(has(matrix ? "Poses as frames" : "What each dimension of the pose of"));
     CHECK_FALSE(has("<img>"));
     std::size_t pictures = 0;
     for (const auto& entry : std::filesystem::directory_iterator(scratch.path("page/of"))) {

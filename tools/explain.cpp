@@ -30,15 +30,26 @@ void explain_file(Report& report, const std::string& path, const LoadedModel& lo
       cli::picture(read_image(path, int(loaded.model->input().channels)), loaded.info, invert);
   cli::note_brightness(path, picture, loaded.info);
   report.add(
-      {std::filesystem::path(path).filename().string(), apply_view(picture, loaded.info.view), -1});
+      {std::filesystem::path(path).filename().string(), apply_view(picture, loaded.info.view), {}});
 }
 
+/// As the evaluation of the whole set has it.
 void explain_picture(Report& report, const Dataset& data, std::int64_t index,
                      const std::string& split, const LoadedModel& loaded) {
-  Tensor picture({1, data.height, data.width, data.channels});
-  data.copy_image(index, picture.data());
-  report.add({data.name + ", " + split + " picture " + std::to_string(index),
-              apply_view(picture, loaded.info.view), data.labels[std::size_t(index)]});
+  Loader loader(data, all_indices(data.count),
+                {.batch = 1,
+                 .shuffle = false,
+                 .view = loaded.info.view,
+                 .augment = false,
+                 .prefetch = false});
+  if (index >= data.count)
+    throw Error(data.name, "there is no such picture", std::to_string(index),
+                "there are " + std::to_string(data.count) + ", the first is 0");
+  loader.restore({.epoch = 0, .batch = index});
+  Batch batch;
+  loader.next(batch);
+  report.add(
+      {data.name + ", " + split + " picture " + std::to_string(index), batch.images, batch.labels});
 }
 
 /// So many, evenly through the set.

@@ -108,25 +108,26 @@ Health examine(const LoadedModel& loaded, const Dataset& data,
   std::vector<std::string> names;
   std::vector<std::vector<double>> present(K), absent(K);
   Tape tape;
-  Tensor picture({1, data.height, data.width, data.channels});
-  for (std::size_t n = 0; n < indices.size(); ++n) {
-    data.copy_image(indices[n], picture.data());
+  Loader loader(data, {indices.begin(), indices.end()},
+                {.batch = 1, .shuffle = false, .view = loaded.info.view, .augment = false});
+  std::int64_t done = 0;
+  for (Batch batch; loader.next(batch);) {
     tape.reset();
-    const Tensor image = apply_view(picture, loaded.info.view);
-    const Inspection seen = model.inspect(tape, image);
+    const Inspection seen = model.inspect(tape, batch.images);
     sums.resize(seen.layers.size());
     names.resize(seen.layers.size());
     for (std::size_t l = 0; l < seen.layers.size(); ++l) {
       sums[l].add(seen.layers[l]);
       names[l] = seen.layers[l].name;
     }
-    for (std::size_t k = 0; k < K; ++k)
-      (std::size_t(data.labels[std::size_t(indices[n])]) == k ? present : absent)[k].push_back(
-          double(seen.outputs.scores.data()[k]));
+    for (std::size_t k = 0; k < K; ++k) {
+      const bool there = std::ranges::find(batch.labels, std::int32_t(k)) != batch.labels.end();
+      (there ? present : absent)[k].push_back(double(seen.outputs.scores.data()[k]));
+    }
     if (!seen.layers.empty())
       health.iterations = seen.layers.back().couplings.size();
     if (progress)
-      progress(std::int64_t(n) + 1, health.images);
+      progress(++done, health.images);
   }
   for (std::size_t l = 0; l < sums.size(); ++l)
     health.layers.push_back(sums[l].health(names[l]));

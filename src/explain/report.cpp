@@ -37,6 +37,10 @@ Tensor picture_of(const Tensor& batch) {
   return batch.reshape({s[1], s[2], s[3]});
 }
 
+bool is_in(const std::vector<std::int32_t>& classes, std::int64_t k) {
+  return std::ranges::find(classes, k) != classes.end();
+}
+
 std::string colour_text(const Colour& colour) {
   char text[8];
   std::snprintf(text, sizeof text, "#%02x%02x%02x", unsigned(colour[0] * 255),
@@ -75,65 +79,92 @@ void Report::show(Html& html, const std::string& name, const Tensor& canvas,
                       {"height", std::to_string(canvas.shape()[0])}});
 }
 
+std::string Report::class_names(const std::vector<std::int32_t>& classes) const {
+  std::string text;
+  for (const std::int32_t k : classes)
+    text += (text.empty() ? "" : " and ") + class_name(k);
+  return text;
+}
+
 void Report::add(const ExplainedImage& image) {
   Model& model = *loaded_.model;
+  const InputShape in = model.input();
   tape_.reset();
   const Inspection seen = model.inspect(tape_, image.pixels);
   std::vector<std::int32_t> predicted;
-  predictions(seen.outputs.scores, predicted);
-  const std::int32_t winner = predicted[0];
-  const std::int32_t second = runner_up(seen.outputs.scores.value(), winner);
+  predictions(seen.outputs.scores, predicted, in.labels_per_image);
+  std::vector<std::int32_t> matched = predicted;
+  if (!image.truth.empty())
+    match_labels(matched, image.truth, in.labels_per_image);
+  const bool wrong = !image.truth.empty() && matched != image.truth;
   char prefix[24];
   std::snprintf(prefix, sizeof prefix, "%03zu", cards_.size());
   const std::string anchor = std::string("image-") + prefix;
   const Tensor canvas = canvas_of(picture_of(image.pixels));
-  const bool wrong = image.truth >= 0 && image.truth != winner;
-  cards_.push_back({anchor, class_name(winner),
+  cards_.push_back({anchor, class_names(predicted),
                     "data:image/png;base64," + base64(png_bytes(image.name, canvas)), wrong});
 
   const auto card = images_.in("article", {{"class", "card"}, {"id", anchor}});
   {
     const auto header = images_.in("header");
     images_.put("h2", image.name);
-    const std::string verdict = "read as " + class_name(winner);
-    if (image.truth < 0)
+    const std::string verdict = "read as " + class_names(predicted);
+    if (image.truth.empty())
       images_.put("p", verdict, {{"class", "verdict"}});
     else
-      images_.put("p", verdict + (wrong ? ", wrong: it is " + class_name(image.truth) : ", right"),
+      images_.put("p", verdict + (wrong ? ", wrong: it is " + class_names(image.truth) : ", right"),
                   {{"class", wrong ? "verdict wrong" : "verdict"}});
   }
-  show_look(images_, prefix, image, seen.outputs, winner);
-  if (!seen.layers.empty() && model.input().classes > 1)
-    show_routing(images_, prefix, canvas, seen, winner, second);
+  show_look(images_, prefix, image, seen.outputs, predicted);
+  const std::int32_t first = predicted[0];
+  if (!seen.layers.empty() && in.classes > 1)
+    show_routing(images_, prefix, canvas, seen, first,
+                 predicted.size() > 1 ? predicted[1]
+                                      : runner_up(seen.outputs.scores.value(), first));
   if (!seen.layers.empty() && pose_matrix_side(model) > 0)
-    show_frames(images_, prefix, canvas, seen, winner);
+    show_frames(images_, prefix, canvas, seen, first);
   if (model.reconstructs())
-    show_dimensions(images_, prefix, seen, winner);
+    for (const std::int32_t k : predicted)
+      show_dimensions(images_, prefix, seen, k);
 }
 
 void Report::show_look(Html& html, const std::string& prefix, const ExplainedImage& image,
-                       const Outputs& outputs, std::int32_t winner) {
+                       const Outputs& outputs, const std::vector<std::int32_t>& predicted) {
   const auto look = html.in("div", {{"class", "look"}});
-  {
-    const auto figure = html.in("figure");
-    show(html, prefix + "-input", canvas_of(picture_of(image.pixels)), "The input: " + image.name);
-    html.put("figcaption", "input");
-  }
+  const auto figure = [&](const std::string& name, const Tensor& canvas, const std::string& alt,
+                          const std::string& caption) {
+    const auto element = html.in("figure");
+    show(html, prefix + name, canvas, alt);
+    html.put("figcaption", caption);
+  };
+  const Tensor canvas = canvas_of(picture_of(image.pixels));
+  figure("-input", canvas, "The input: " + image.name, "input");
   if (!outputs.reconstruction.empty()) {
     const Shape& s = image.pixels.shape();
-    const auto figure = html.in("figure");
-    show(html, prefix + "-reconstruction",
-         canvas_of(outputs.reconstruction.value().reshape({s[1], s[2], s[3]})),
-         "The same, reconstructed from the capsule of " + class_name(winner));
-    html.put("figcaption", "reconstructed");
+    const auto count = std::int64_t(predicted.size());
+    const Tensor all = outputs.reconstruction.value().reshape({count, s[1], s[2], s[3]});
+    std::vector<Tensor> made;
+    for (std::int64_t n = 0; n < count; ++n) {
+      const std::string name = class_name(predicted[std::size_t(n)]);
+      made.push_back(canvas_of(picture_of(all.rows(n, n + 1))));
+      figure(n == 0 ? "-reconstruction" : "-reconstruction-" + std::to_string(n + 1), made.back(),
+             "Reconstructed from the capsule of " + name,
+             count == 1 ? "reconstructed" : "reconstructed: " + name);
+    }
+    if (count > 1)
+      figure("-overlaid", overlaid(canvas, made),
+             "The reconstructions over the input, " + class_names(predicted) +
+                 ", the first orange, the second blue",
+             "over the input: " + class_name(predicted[0]) + " orange, " +
+                 class_name(predicted[1]) + " blue");
   }
   const auto bars = html.in("table", {{"class", "bars"}});
   html.put("caption", loaded_.model->reconstructs() ? "length of each class capsule"
                                                     : "activation of each class capsule");
   for (std::int64_t k = 0; k < outputs.scores.elements(); ++k) {
     const double score = double(outputs.scores.data()[k]);
-    const auto row = html.in("tr", {{"class", k == winner ? "winner" : ""}});
-    html.put("th", class_name(k) + (k == image.truth ? " (truth)" : ""), {{"scope", "row"}});
+    const auto row = html.in("tr", {{"class", is_in(predicted, k) ? "winner" : ""}});
+    html.put("th", class_name(k) + (is_in(image.truth, k) ? " (truth)" : ""), {{"scope", "row"}});
     {
       const auto cell = html.in("td", {{"class", "track"}});
       html.put("span", "",
@@ -144,10 +175,10 @@ void Report::show_look(Html& html, const std::string& prefix, const ExplainedIma
 }
 
 void Report::show_routing(Html& html, const std::string& prefix, const Tensor& canvas,
-                          const Inspection& seen, std::int32_t winner, std::int32_t second) {
+                          const Inspection& seen, std::int32_t first, std::int32_t second) {
   const auto section = html.in("section", {{"class", "routing"}});
   html.put("h3", "Where the evidence comes from");
-  const MapPair pair = map_pair(seen, canvas, winner, second);
+  const MapPair pair = map_pair(seen, canvas, first, second);
   const auto& both = pair.classes;
   html.put("p",
            "Coupling times activation, the mean over the places that see a pixel: dark is " +
@@ -156,9 +187,11 @@ void Report::show_routing(Html& html, const std::string& prefix, const Tensor& c
            {{"class", "note"}});
   for (std::size_t c = 0; c < both.size(); ++c) {
     const ClassMaps& maps = both[c];
-    const std::string name = class_name(c == 0 ? winner : second);
+    const std::string name = class_name(c == 0 ? first : second);
     const std::string file = prefix + (c == 0 ? "-winner" : "-second");
-    html.put("h4", (c == 0 ? "for " : "for the runner-up, ") + name);
+    html.put("h4", (c == 0 || loaded_.model->input().labels_per_image > 1 ? "for "
+                                                                          : "for the runner-up, ") +
+                       name);
     const auto row = html.in("div", {{"class", "maps"}});
     for (std::size_t t = 0; t < maps.heat.size(); ++t) {
       const auto figure = html.in("figure");
@@ -210,14 +243,13 @@ void Report::show_frames(Html& html, const std::string& prefix, const Tensor& ca
 }
 
 void Report::show_dimensions(Html& html, const std::string& prefix, const Inspection& seen,
-                             std::int32_t winner) {
-  const Tensor frames =
-      perturbed_frames(*loaded_.model, tape_, seen.outputs.capsules.value(), winner);
+                             std::int32_t k) {
+  const Tensor frames = perturbed_frames(*loaded_.model, tape_, seen.outputs.capsules.value(), k);
   const std::int64_t H = frames.shape()[1], W = frames.shape()[2];
   const std::int64_t D = frames.shape()[0] / perturbation_steps;
-  const std::string sheet_id = "sheet-" + prefix;
+  const std::string sheet_id = "sheet-" + prefix + "-" + std::to_string(k);
   const auto section = html.in("section", {{"class", "dimensions"}});
-  html.put("h3", "What each dimension of the pose does");
+  html.put("h3", "What each dimension of the pose of " + class_name(k) + " does");
   {
     const auto cells = html.in("div", {{"class", "cells"}, {"data-sheet", sheet_id}});
     for (std::int64_t d = 0; d < D; ++d) {
@@ -241,8 +273,9 @@ void Report::show_dimensions(Html& html, const std::string& prefix, const Inspec
   html.put("summary", "all " + std::to_string(D) + " x " + std::to_string(perturbation_steps) +
                           " reconstructions: -0.25 to 0.25 from left to right");
   const auto holder = html.in("div", {{"id", sheet_id}, {"class", "sheet"}});
-  show(html, prefix + "-dimensions", canvas_of(contact_sheet(frames, perturbation_steps)),
-       "Reconstructions of " + class_name(winner) +
+  show(html, prefix + "-dimensions-" + std::to_string(k),
+       canvas_of(contact_sheet(frames, perturbation_steps)),
+       "Reconstructions of " + class_name(k) +
            ": a row for each dimension of the pose, perturbed from -0.25 to 0.25");
 }
 

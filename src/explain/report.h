@@ -9,9 +9,9 @@ namespace mereo {
 
 /// An image to explain, as the network sees it.
 struct ExplainedImage {
-  std::string name;   // for people: a file name, or which one of a data set
-  Tensor pixels;      // (1, H, W, C)
-  std::int32_t truth; // its class, or -1
+  std::string name;                // for people: a file name, or which one of a data set
+  Tensor pixels;                   // (1, H, W, C)
+  std::vector<std::int32_t> truth; // its classes, as many as the network tells; or unknown
 };
 
 class Report {
@@ -37,15 +37,17 @@ private:
   /// Writes NAME.png and shows it. `name` is made here, never from outside.
   void show(Html& html, const std::string& name, const Tensor& canvas, const std::string& alt);
   void show_look(Html& html, const std::string& prefix, const ExplainedImage& image,
-                 const Outputs& outputs, std::int32_t winner);
+                 const Outputs& outputs, const std::vector<std::int32_t>& predicted);
   void show_routing(Html& html, const std::string& prefix, const Tensor& canvas,
-                    const Inspection& seen, std::int32_t winner, std::int32_t second);
+                    const Inspection& seen, std::int32_t first, std::int32_t second);
   void show_dimensions(Html& html, const std::string& prefix, const Inspection& seen,
-                       std::int32_t winner);
+                       std::int32_t k);
   void show_frames(Html& html, const std::string& prefix, const Tensor& canvas,
                    const Inspection& seen, std::int32_t winner);
   void head(Html& html) const;
   std::string class_name(std::int64_t k) const;
+  /// "3 and 8".
+  std::string class_names(const std::vector<std::int32_t>& classes) const;
 
   std::string folder_, checkpoint_;
   const LoadedModel& loaded_;

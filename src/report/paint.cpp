@@ -74,6 +74,18 @@ Tensor heat_over(const Tensor& canvas, const Tensor& heat, real least, real most
   return out;
 }
 
+Tensor overlaid(const Tensor& canvas, const std::vector<Tensor>& pictures) {
+  Tensor out(canvas.shape());
+  for (std::int64_t n = 0; n < out.elements(); ++n) {
+    const auto c = std::size_t(n % 3);
+    real sum = real(0.35) * canvas.data()[n];
+    for (std::size_t p = 0; p < pictures.size(); ++p)
+      sum += pictures[p].data()[n] * marks[p % marks.size()][c];
+    out.data()[n] = std::min(sum, real(1));
+  }
+  return out;
+}
+
 Tensor change_over(const Tensor& canvas, const Tensor& change, real most) {
   constexpr Colour gain = {real(1.00), real(0.65), real(0.05)};
   constexpr Colour loss = {real(0.15), real(0.55), real(0.95)};

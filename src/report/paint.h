@@ -6,6 +6,7 @@
 #include <mereo/tensor.h>
 
 #include <array>
+#include <vector>
 
 namespace mereo {
 
@@ -32,6 +33,9 @@ Tensor enlarged(const Tensor& canvas, std::int64_t factor);
 
 /// Heat (H, W), from `least`, black, to `most`, pale yellow, with the picture shining through.
 Tensor heat_over(const Tensor& canvas, const Tensor& heat, real least, real most);
+
+/// Pictures of one thing each in the first colours of marks, added, over the darkened canvas.
+Tensor overlaid(const Tensor& canvas, const std::vector<Tensor>& pictures);
 
 /// Change (H, W), divided by `most`, over the darkened picture: gains orange, losses blue.
 Tensor change_over(const Tensor& canvas, const Tensor& change, real most);
