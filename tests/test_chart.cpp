@@ -3,6 +3,7 @@
 
 #include "report/axis.h"
 #include "report/chart.h"
+#include "report/numbers.h"
 
 #include <mereo/random.h>
 
@@ -48,16 +49,15 @@ std::size_t count(const std::string& text, const std::string& part) {
 }
 
 /// The colour of a pixel, red first, as 0xRRGGBB.
-int colour_at(const Tensor& picture, std::int64_t y, std::int64_t x) {
-  int colour = 0;
-  for (std::int64_t c = 0; c < 3; ++c)
-    colour = colour << 8 | int(std::lround(255 * double(picture.at({y, x, c}))));
-  return colour;
+int colour_at(const Image& picture, std::int64_t y, std::int64_t x) {
+  const std::uint8_t* pixel = picture.pixels.data() + (y * picture.width + x) * 3;
+  return pixel[0] << 16 | pixel[1] << 8 | pixel[2];
 }
 
-bool holds_colour(const Tensor& picture, int colour) {
-  for (std::int64_t y = 0; y < picture.shape()[0]; ++y)
-    for (std::int64_t x = 0; x < picture.shape()[1]; ++x)
+/// Whether a part of a picture, 200 x 300 from a corner, has pixels of a colour.
+bool holds_colour(const Image& picture, std::int64_t top, std::int64_t left, int colour) {
+  for (std::int64_t y = top; y < top + 200; ++y)
+    for (std::int64_t x = left; x < left + 300; ++x)
       if (colour_at(picture, y, x) == colour)
         return true;
   return false;
@@ -136,15 +136,13 @@ TEST_CASE("bars: one of each series in every category, with whiskers and values"
 
 TEST_CASE("charts as pixels: white, with each series in its colour") {
   const std::vector<Chart> charts = {lines(), bars(), lines()};
-  const Tensor picture = charts_picture(charts, 2, 300, 200, 1);
-  CHECK(picture.shape() == Shape{400, 600, 3});
+  const Image picture = charts_picture(charts, 2, 300, 200, 1);
+  CHECK(picture.height == 400);
+  CHECK(picture.width == 600);
   CHECK(colour_at(picture, 0, 0) == 0xffffff);
-  for (const auto& [row, column] : {std::pair{0, 0}, {0, 1}, {1, 0}}) {
-    const Tensor panel(Shape{200, 300, 3});
-    for (std::int64_t y = 0; y < 200; ++y)
-      std::copy_n(&picture.at({row * 200 + y, column * 300, 0}), 900, &panel.at({y, 0, 0}));
-    CHECK(holds_colour(panel, blue));
-    CHECK(holds_colour(panel, vermilion));
+  for (const auto& [top, left] : {std::pair{0, 0}, {0, 300}, {200, 0}}) {
+    CHECK(holds_colour(picture, top, left, blue));
+    CHECK(holds_colour(picture, top, left, vermilion));
   }
   for (std::int64_t y = 200; y < 400; ++y) // nothing is in the last place
     for (std::int64_t x = 300; x < 600; ++x)
@@ -155,7 +153,7 @@ TEST_CASE("lines of pixels cover what they should, dashes leave gaps") {
   PixelCanvas canvas(40, 20, 2);
   canvas.line(std::vector<Point>{{5, 5}, {35, 5}}, {{0, 0, 0}, 2});
   canvas.line(std::vector<Point>{{5, 15}, {35, 15}}, {{0, 0, 0}, 2, {6, 6}});
-  const Tensor& pixels = canvas.pixels();
+  const Image& pixels = canvas.image();
   CHECK(colour_at(pixels, 10, 40) == 0);
   CHECK(colour_at(pixels, 9, 40) == 0);
   CHECK(colour_at(pixels, 6, 40) == 0xffffff);
@@ -167,8 +165,8 @@ TEST_CASE("lines of pixels cover what they should, dashes leave gaps") {
   PixelCanvas slanted(40, 40, 1);
   slanted.line(std::vector<Point>{{8, 8}, {20, 30}, {32, 9}}, {{0, 0, 0}, 3});
   double area = 0;
-  for (const real x : slanted.pixels().values())
-    area += (1 - double(x)) / 3;
+  for (const std::uint8_t x : slanted.image().pixels)
+    area += (255 - x) / 765.0;
   const double length = std::hypot(12, 22) + std::hypot(12, 21);
   CHECK(area == doctest::Approx(3 * length + 3.14 * 1.5 * 1.5).epsilon(0.05));
 }
@@ -177,12 +175,12 @@ TEST_CASE("text in pixels: letters that are there, one question mark for any oth
   const auto drawn = [](const std::string& text) {
     PixelCanvas canvas(60, 20, 1);
     canvas.text({30, 15}, text, 10, Anchor::middle, {0, 0, 0});
-    return std::vector<real>(canvas.pixels().values().begin(), canvas.pixels().values().end());
+    return canvas.image().pixels;
   };
   CHECK(drawn("a") != drawn("b"));
   CHECK(drawn("\xc3\xa4") == drawn("?"));
   CHECK(drawn("\xff\x01") == drawn("??"));
-  CHECK(drawn("") == std::vector<real>(60 * 20 * 3, real(1)));
+  CHECK(drawn("") == std::vector<std::uint8_t>(60 * 20 * 3, 255));
   CHECK(PixelCanvas(10, 10, 2).text_width("mm", 10) > PixelCanvas(10, 10, 2).text_width("m", 10));
 }
 
@@ -194,9 +192,7 @@ TEST_CASE("charts bear any numbers") {
       chart.logarithmic = logarithmic;
       chart.series[0].y[1] = odd;
       chart.series[1].x[2] = odd;
-      const Tensor picture = charts_picture(std::vector{chart}, 1, 100, 100, 1);
-      for (const real x : picture.values())
-        REQUIRE(std::isfinite(x));
+      CHECK(charts_picture(std::vector{chart}, 1, 100, 100, 1).width == 100);
       const std::string svg = chart_svg(chart);
       CHECK(svg.find("nan") == svg.npos);
       CHECK(svg.find("inf") == svg.npos);
@@ -224,4 +220,16 @@ TEST_CASE("charts whose lengths do not fit are refused, too many pixels too") {
         "chart Error: the lengths of series b differ [2 y, 1 spreads]");
   CHECK(error_of([] { PixelCanvas(1e5, 1e5, 1); }).find("2^26 pixels") != std::string::npos);
   CHECK(error_of([] { PixelCanvas(0, 5, 1); }).find("2^26 pixels") != std::string::npos);
+}
+
+TEST_CASE("numbers as text") {
+  CHECK(short_number(0.05) == "0.05");
+  CHECK(short_number(-0.0) == "0");
+  CHECK(short_number(1234.5678, 5) == "1234.6");
+  CHECK(short_number(12345, 3) == "12.3k");
+  CHECK(short_number(8215568, 4) == "8.216M");
+  CHECK(short_number(none) == "-");
+  CHECK(fixed_number(0.5, 2) == "0.50");
+  CHECK(fixed_number(-1e300, 1).size() == 304);
+  CHECK(fixed_number(none, 2) == "-");
 }

@@ -1,6 +1,5 @@
 #include "report/axis.h"
 
-#include <charconv>
 #include <cmath>
 
 namespace mereo {
@@ -74,23 +73,6 @@ Axis logarithmic_axis(double low, double high, int most) {
       axis.ticks.push_back(tick);
   }
   return axis;
-}
-
-std::string short_number(double value, int digits) {
-  if (!std::isfinite(value))
-    return "-";
-  const char* suffix = "";
-  if (std::fabs(value) >= 1e6 && std::fabs(value) < 1e10) {
-    value /= 1e6;
-    suffix = "M";
-  } else if (std::fabs(value) >= 1e4 && std::fabs(value) < 1e6) {
-    value /= 1e3;
-    suffix = "k";
-  }
-  char text[32];
-  const auto end = std::to_chars(text, text + sizeof text, value == 0 ? 0 : value,
-                                 std::chars_format::general, digits);
-  return std::string(text, end.ptr) + suffix;
 }
 
 } // namespace mereo

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <string>
 #include <vector>
 
 namespace mereo {
@@ -45,8 +44,5 @@ Axis linear_axis(double low, double high, int most, bool whole = false);
 /// The same for 1 / largest_value <= low <= high, with ticks at 1, 2 and 5 times powers of ten
 /// where there is room, otherwise at powers of ten.
 Axis logarithmic_axis(double low, double high, int most);
-
-/// As few characters as tell a number to so many digits: "0.05", "1e-06", "25k", "1.5M".
-std::string short_number(double value, int digits = 6);
 
 } // namespace mereo

@@ -1,9 +1,8 @@
 // What figures are drawn on: an SVG text, or pixels.
 #pragma once
 
-#include <mereo/tensor.h>
+#include <mereo/io.h>
 
-#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -70,16 +69,16 @@ public:
   void text(Point at, std::string_view text, double size, Anchor anchor, Colour colour) override;
   double text_width(std::string_view text, double size) const override;
 
-  /// (height, width, 3), in [0, 1]: see write_png().
-  const Tensor& pixels() const { return pixels_; }
+  /// RGB.
+  const Image& image() const { return image_; }
 
 private:
   void blend(std::int64_t x, std::int64_t y, Colour colour, double share);
   int letter_scale(double size) const;
 
   double scale_;
-  Tensor pixels_;
-  std::vector<float> coverage_; // of the line that is being drawn
+  Image image_;
+  std::vector<std::uint8_t> coverage_; // by the line that is being drawn, of 255
 };
 
 } // namespace mereo

@@ -1,4 +1,5 @@
 #include "report/chart_painter.h"
+#include "report/numbers.h"
 
 #include <algorithm>
 
@@ -65,15 +66,15 @@ std::string chart_svg(const Chart& chart, double width, double height) {
   return canvas.svg();
 }
 
-Tensor charts_picture(std::span<const Chart> charts, int columns, double width, double height,
-                      double scale) {
+Image charts_picture(std::span<const Chart> charts, int columns, double width, double height,
+                     double scale) {
   const std::size_t across = std::clamp<std::size_t>(charts.size(), 1, std::size_t(columns));
   const std::size_t rows = (charts.size() + across - 1) / across;
   PixelCanvas canvas(width * double(across), height * double(rows), scale);
   for (std::size_t i = 0; i < charts.size(); ++i)
     draw_chart(charts[i], canvas, {width * double(i % across), height * double(i / across)}, width,
                height);
-  return canvas.pixels();
+  return canvas.image();
 }
 
 } // namespace mereo

@@ -38,9 +38,8 @@ void draw_chart(const Chart& chart, Canvas& canvas, Point corner, double width, 
 /// An SVG element for a page.
 std::string chart_svg(const Chart& chart, double width = 420, double height = 280);
 
-/// Charts in rows of `columns`, each of width x height units of `scale` pixels: (H, W, 3), see
-/// write_png().
-Tensor charts_picture(std::span<const Chart> charts, int columns, double width = 420,
-                      double height = 280, double scale = 1.5);
+/// Charts in rows of `columns`, each of width x height units of `scale` pixels: see write_png().
+Image charts_picture(std::span<const Chart> charts, int columns, double width = 420,
+                     double height = 280, double scale = 1.5);
 
 } // namespace mereo

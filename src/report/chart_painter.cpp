@@ -1,4 +1,5 @@
 #include "report/chart_painter.h"
+#include "report/numbers.h"
 
 #include <algorithm>
 #include <cmath>

@@ -66,19 +66,19 @@ PixelCanvas::PixelCanvas(double width, double height, double scale) : scale_(sca
   if (!(rows >= 1 && columns >= 1 && rows * columns <= double(1 << 26)))
     throw Error("PixelCanvas", "a picture needs 1 to 2^26 pixels",
                 std::to_string(columns) + " x " + std::to_string(rows));
-  pixels_ = Tensor({std::int64_t(rows), std::int64_t(columns), 3});
-  std::fill(pixels_.values().begin(), pixels_.values().end(), real(1));
+  image_ = {std::int64_t(rows), std::int64_t(columns), 3, {}};
+  image_.pixels.assign(std::size_t(3 * rows * columns), 255);
   coverage_.resize(std::size_t(rows * columns));
 }
 
 void PixelCanvas::blend(std::int64_t x, std::int64_t y, Colour colour, double share) {
-  const std::int64_t height = pixels_.shape()[0], width = pixels_.shape()[1];
-  if (x < 0 || y < 0 || x >= width || y >= height || !(share > 0))
+  if (x < 0 || y < 0 || x >= image_.width || y >= image_.height || !(share > 0))
     return;
-  real* pixel = pixels_.data() + (y * width + x) * 3;
-  const double parts[] = {colour.red / 255.0, colour.green / 255.0, colour.blue / 255.0};
-  for (int c = 0; c < 3; ++c)
-    pixel[c] = real((1 - share) * double(pixel[c]) + share * parts[c]);
+  std::uint8_t* pixel = image_.pixels.data() + (y * image_.width + x) * 3;
+  for (const std::uint8_t part : {colour.red, colour.green, colour.blue}) {
+    *pixel = std::uint8_t(std::lround((1 - share) * *pixel + share * part));
+    ++pixel;
+  }
 }
 
 void PixelCanvas::line(std::span<const Point> points, const Pen& pen) {
@@ -90,7 +90,7 @@ void PixelCanvas::line(std::span<const Point> points, const Pen& pen) {
   const std::vector<std::vector<Point>> pieces = pen.dashes.empty()
                                                      ? std::vector<std::vector<Point>>{scaled}
                                                      : cut(scaled, pen.dashes, scale_);
-  const std::int64_t height = pixels_.shape()[0], width = pixels_.shape()[1];
+  const std::int64_t height = image_.height, width = image_.width;
   const double radius = pen.width * scale_ / 2;
   // The largest coverage by any segment, so that joints are no darker than the rest.
   std::int64_t top = height, bottom = 0;
@@ -107,16 +107,17 @@ void PixelCanvas::line(std::span<const Point> points, const Pen& pen) {
         top = std::min(top, y);
         bottom = std::max(bottom, y + 1);
         for (std::int64_t x = first(a.x, b.x); x < end(a.x, b.x, width); ++x) {
-          float& share = coverage_[std::size_t(y * width + x)];
+          std::uint8_t& share = coverage_[std::size_t(y * width + x)];
           const double away = distance({double(x) + 0.5, double(y) + 0.5}, a, b);
-          share = std::max(share, float(std::clamp(radius + 0.5 - away, 0.0, 1.0)));
+          const double covered = std::clamp(radius + 0.5 - away, 0.0, 1.0);
+          share = std::max(share, std::uint8_t(std::lround(255 * covered)));
         }
       }
     }
   for (std::int64_t y = top; y < bottom; ++y)
     for (std::int64_t x = 0; x < width; ++x) {
-      float& share = coverage_[std::size_t(y * width + x)];
-      blend(x, y, pen.colour, double(share));
+      std::uint8_t& share = coverage_[std::size_t(y * width + x)];
+      blend(x, y, pen.colour, share / 255.0);
       share = 0;
     }
 }

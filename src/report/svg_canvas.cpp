@@ -1,19 +1,16 @@
 #include "report/canvas.h"
 #include "report/html.h"
+#include "report/numbers.h"
 
-#include <charconv>
 #include <cmath>
 
 namespace mereo {
 
 namespace {
 
-/// With one digit after the point, whatever the locale.
+/// To a tenth of a unit.
 std::string number(double value) {
-  char text[32];
-  const auto end = std::to_chars(text, text + sizeof text, std::round(value * 10) / 10,
-                                 std::chars_format::general, 8);
-  return {text, end.ptr};
+  return short_number(std::round(value * 10) / 10);
 }
 
 std::string hex(Colour colour) {
