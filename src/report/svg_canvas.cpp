@@ -26,7 +26,7 @@ std::string hex(Colour colour) {
 SvgCanvas::SvgCanvas(double width, double height, std::string_view description) {
   svg_ = "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 " + number(width) + " " +
          number(height) + "\" role=\"img\" font-family=\"system-ui, sans-serif\" aria-label=\"" +
-         escape_html(description) + "\">\n";
+         escaped(description) + "\">\n";
 }
 
 void SvgCanvas::line(std::span<const Point> points, const Pen& pen) {
@@ -55,7 +55,7 @@ void SvgCanvas::text(Point at, std::string_view text, double size, Anchor anchor
   constexpr const char* anchors[] = {"start", "middle", "end"};
   svg_ += "<text x=\"" + number(at.x) + "\" y=\"" + number(at.y) + "\" font-size=\"" +
           number(size) + "\" text-anchor=\"" + anchors[int(anchor)] + "\" fill=\"" + hex(colour) +
-          "\">" + escape_html(text) + "</text>\n";
+          "\">" + escaped(text) + "</text>\n";
 }
 
 double SvgCanvas::text_width(std::string_view text, double size) const {
