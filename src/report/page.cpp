@@ -18,7 +18,9 @@ figcaption, .note { color: #555; font-size: 0.9rem; }
 .grid { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fit, minmax(min(100%, 24rem), 1fr)); }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-th, td { padding: 0.2rem 0.6rem; border-bottom: 1px solid #ddd; text-align: right; white-space: nowrap; }
+th, td { padding: 0.2rem 0.6rem; border-bottom: 1px solid #ddd; text-align: right; }
+td { white-space: nowrap; }
+th { vertical-align: bottom; overflow-wrap: normal; }
 th:first-child, td:first-child { text-align: left; }
 caption { text-align: left; }
 )";
