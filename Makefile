@@ -128,9 +128,9 @@ $(CONFIG): tools/deps.sh
 .PHONY: deps deps-lint deps-dev
 deps: ## install what building and testing need, by the package manager, or print the command
 	@$(PROBE) install $(CONFIG)
-deps-lint: ## the same, and clang-format and shellcheck
+deps-lint: ## the same, and clang-format, shellcheck, CMake and pkg-config
 	@$(PROBE) lint $(CONFIG)
-deps-dev: ## the same, and what contributors need: clang, clang-format, valgrind, shellcheck, PyTorch
+deps-dev: ## the same, and what contributors need: clang, clang-format, valgrind, shellcheck, CMake, PyTorch
 	@$(PROBE) dev $(CONFIG)
 
 # ---- Building -----------------------------------------------------------------------------------
