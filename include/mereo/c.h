@@ -53,8 +53,8 @@ int mereo_reconstruct(const mereo_network* network, float* pixels, size_t count)
  * has. It stays until the next one fails. */
 const char* mereo_last_error(void);
 
-/* Threads that one call computes with; not while another thread computes. 0, or -1 unless count is
- * 1 to 1024. Results do not depend on it. */
+/* Threads that every call computes with; not while another thread computes. 0, or -1 unless count
+ * is 1 to 1024. Results do not depend on it. */
 int mereo_set_threads(int count);
 /* "0.1.0" */
 const char* mereo_version(void);

@@ -140,7 +140,7 @@ struct TrainResult {
 ///   report.html            the history as charts and tables, with those pictures, in one file
 ///   curves.png             the charts alone
 ///   events.out.tfevents.*  with options.tensorboard, a file of each process
-/// The report and the curves are drawn anew after each epoch, from the history.
+/// The report and the curves are drawn anew after each epoch and at every end, from the history.
 /// A run is a function of the options, the model and the data: a resumed one continues, also in the
 /// middle of an epoch, with the same bits as one never stopped, on any number of threads (of one
 /// instruction set: others round otherwise). When

@@ -95,6 +95,7 @@ std::vector<Chart> history_charts(std::span<const Fields> history) {
       chart("Length of the gradient", "step",
             {curve(history, "", "step", "step", "gradient_norm", 1.2)})};
   charts[3].logarithmic = false; // the shape of a schedule is known by its linear picture
+  std::erase_if(charts, [](const Chart& one) { return one.series.empty(); });
   return charts;
 }
 

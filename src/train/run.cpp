@@ -57,6 +57,7 @@ TrainResult Run::run() {
   while (state_.position.epoch < options_.epochs)
     if (!run_epoch() || !finish_epoch()) {
       save(folder_.last());
+      folder_.write_report();
       return result(true);
     }
   return result(false);

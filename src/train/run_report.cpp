@@ -93,6 +93,8 @@ void put_summary(Html& html, const Fields& config, const std::vector<Fields>& ep
 }
 
 void put_charts(Html& html, const std::vector<Chart>& charts) {
+  if (charts.empty())
+    return;
   html.put("h2", "How it went");
   const auto grid = html.in("div", {{"class", "grid"}});
   for (const Chart& chart : charts) {
@@ -107,9 +109,12 @@ void put_pictures(Html& html, const std::string& path) {
     return;
   html.put("h2", "What it makes of pictures");
   const auto figure = html.in("figure");
-  html.single("img", {{"class", "pixels"},
-                      {"alt", "Two rows: pictures, and below each what the network makes of it"},
-                      {"src", "data:image/png;base64," + base64(*png)}});
+  {
+    const auto wide = html.in("div", {{"class", "wide"}});
+    html.single("img", {{"class", "pixels"},
+                        {"alt", "Two rows: pictures, and below each what the network makes of it"},
+                        {"src", "data:image/png;base64," + base64(*png)}});
+  }
   html.put("figcaption", "Above as seen, below as reconstructed from the capsule of the predicted "
                          "class.");
 }
@@ -160,7 +165,12 @@ void put_configuration(Html& html, const Fields& config) {
 void write_run_report(const std::string& directory) {
   const std::vector<Fields> history = read_json_lines(directory + "/history.jsonl");
   const std::vector<Chart> charts = history_charts(history);
-  write_png(directory + "/curves.png", charts_picture(charts, 2));
+  const std::string curves = directory + "/curves.png";
+  std::error_code ignored;
+  if (charts.empty())
+    std::filesystem::remove(curves, ignored); // of a run before this one
+  else
+    write_png(curves, charts_picture(charts, 2));
 
   std::vector<Fields> epochs;
   for (const Fields& line : history)
@@ -176,7 +186,7 @@ void write_run_report(const std::string& directory) {
   const std::string name = show(config, "model") + " on " + show(config, "data");
   write_file_atomically(directory + "/report.html",
                         html_page(name, html.page(),
-                                  "img.pixels { width: 100%; image-rendering: "
+                                  "img.pixels { width: 100%; min-width: 40rem; image-rendering: "
                                   "pixelated; }\n"));
 }
 
