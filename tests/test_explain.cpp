@@ -232,3 +232,37 @@ TEST_CASE("a report escapes names, needs nothing from outside, and has its pictu
     CHECK(pictures == 2 * (matrix ? 12 : 13));
   }
 }
+
+TEST_CASE("of several labels each is shown, reconstructed and judged") {
+  CapsNetConfig config = fixture::tiny_config();
+  config.input.labels_per_image = 2;
+  Dataset data = fixture::bars(12);
+  data.labels_per_image = 2;
+  const LoadedModel network = loaded(std::make_unique<CapsNet>(config, 3), data.class_names);
+  const Health health = examine(network, data, all_indices(data.count));
+  std::int64_t labels = 0;
+  for (const ClassHealth& c : health.classes)
+    labels += c.images;
+  CHECK(labels == 24);
+  CHECK(health.error_percent[2] == doctest::Approx(evaluate(*network.model, data).error_percent()));
+
+  const Tensor image = ring(network.model->input(), true, true);
+  Tape tape;
+  std::vector<std::int32_t> predicted;
+  predictions(network.model->forward(tape, image, {}, Mode::evaluation).scores, predicted, 2);
+  const auto name = [&](std::int32_t k) { return data.class_names[std::size_t(k)]; };
+  const Scratch scratch;
+  Report report(scratch.folder(), network, "a run");
+  report.add({"in another order", image, {predicted[1], predicted[0]}});
+  report.add({"not these", image, {predicted[0], 3 - predicted[0] - predicted[1]}});
+  const std::string page = got(report.write());
+  const std::string both = name(predicted[0]) + " and " + name(predicted[1]);
+  CHECK(page.find("read as " + both + ", right") != page.npos);
+  CHECK(page.find("read as " + both + ", wrong: it is ") != page.npos);
+  CHECK(page.find("2 images, 1 wrong") != page.npos);
+  for (const char* file :
+       {"000-reconstruction.png", "000-reconstruction-2.png", "000-overlaid.png"})
+    CHECK(std::filesystem::exists(scratch.path(file)));
+  for (const std::int32_t k : predicted)
+    CHECK(std::filesystem::exists(scratch.path("000-dimensions-" + std::to_string(k) + ".png")));
+}

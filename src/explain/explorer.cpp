@@ -57,8 +57,10 @@ std::string picture(const Tensor& canvas) {
   return "data:image/png;base64," + base64(png_bytes("a picture", canvas));
 }
 
-Json routing_of(const Inspection& seen, const Tensor& canvas, std::int32_t winner, Json& answer) {
-  const std::int32_t shown[] = {winner, runner_up(seen.outputs.scores.value(), winner)};
+Json routing_of(const Inspection& seen, const Tensor& canvas, const std::vector<std::int32_t>& read,
+                Json& answer) {
+  const std::int32_t shown[] = {
+      read[0], read.size() > 1 ? read[1] : runner_up(seen.outputs.scores.value(), read[0])};
   const MapPair pair = map_pair(seen, canvas, shown[0], shown[1]);
   answer["least"] = pair.least;
   answer["most"] = pair.most;
@@ -118,7 +120,7 @@ std::string Explorer::explain(std::string_view text) {
   tape_.reset();
   const Inspection seen = model.inspect(tape_, image);
   std::vector<std::int32_t> predicted;
-  predictions(seen.outputs.scores, predicted);
+  predictions(seen.outputs.scores, predicted, in.labels_per_image);
   std::int32_t shown = predicted[0];
   if (const auto k = question.find("class"); k != question.end() && !k->is_null()) {
     if (!k->is_number_unsigned() || k->get<std::uint64_t>() >= std::uint64_t(in.classes))
@@ -126,7 +128,9 @@ std::string Explorer::explain(std::string_view text) {
     shown = k->get<std::int32_t>();
   }
   const auto scores = seen.outputs.scores.value().values();
-  Json answer = {{"scores", std::vector<real>(scores.begin(), scores.end())}, {"class", shown}};
+  Json answer = {{"scores", std::vector<real>(scores.begin(), scores.end())},
+                 {"read", predicted},
+                 {"class", shown}};
   if (!seen.outputs.capsules.empty()) {
     const Tensor capsules = seen.outputs.capsules.value().clone();
     const std::int64_t D = capsules.shape()[2];
@@ -143,7 +147,7 @@ std::string Explorer::explain(std::string_view text) {
   if (seen.layers.empty() || in.classes < 2)
     return answer.dump();
   const Tensor canvas = canvas_of(image.reshape({in.height, in.width, in.channels}));
-  answer["routing"] = routing_of(seen, canvas, predicted[0], answer);
+  answer["routing"] = routing_of(seen, canvas, predicted, answer);
   if (pose_matrix_side(model) > 0)
     answer["frames"] = picture(drawn_frames(model, seen, canvas, predicted[0]));
   return answer.dump();

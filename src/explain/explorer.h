@@ -22,9 +22,9 @@ public:
 
   /// {"pixels": [height * width * channels numbers in [0, 1]], "class": which to show, of the
   /// likeliest if left out, "pose": [numbers in [-2, 2] added to its pose]} ->
-  /// {"scores", "class", "pose", "reconstruction", "least", "most", "routing": [{"class", "shares",
-  /// "maps", "moved", "types"}], "frames"}, pictures as data URIs, what the network does not have
-  /// left out.
+  /// {"scores", "read": [classes], "class", "pose", "reconstruction", "least", "most", "routing":
+  /// [{"class", "shares", "maps", "moved", "types"}], "frames"}, pictures as data URIs, what the
+  /// network does not have left out.
   std::string explain(std::string_view question);
 
   /// A PNG or JPEG file -> {"pixels"}: as explain() takes them, turned to the brightness learnt

@@ -1,6 +1,8 @@
 // The part of a report on the health of a network: tables, and one drawing.
 #include "explain/report.h"
 
+#include "report/numbers.h"
+
 #include <algorithm>
 #include <cmath>
 
@@ -19,7 +21,8 @@ void bar(Html& html, const std::string& name, double share, const std::string& v
   html.put("th", name, {{"scope", "row"}});
   {
     const auto track = html.in("td", {{"class", "track"}});
-    html.put("span", "", {{"style", "width:" + fixed(100 * std::clamp(share, 0.0, 1.0), 1) + "%"}});
+    html.put("span", "",
+             {{"style", "width:" + fixed_number(100 * std::clamp(share, 0.0, 1.0), 1) + "%"}});
   }
   html.put("td", value, {{"class", "number"}});
 }
@@ -37,8 +40,8 @@ void write_iterations(Html& html, const Health& health) {
     const double rise = r > 0 ? health.error_percent[r] - health.error_percent[r - 1] : 0;
     bar(html, std::to_string(r + 1) + (trained ? " (as trained)" : ""),
         health.error_percent[r] / most,
-        fixed(health.error_percent[r], 2) + " %" +
-            (r == 0 ? "" : " (" + std::string(rise > 0 ? "+" : "") + fixed(rise, 2) + ")"),
+        fixed_number(health.error_percent[r], 2) + " %" +
+            (r == 0 ? "" : " (" + std::string(rise > 0 ? "+" : "") + fixed_number(rise, 2) + ")"),
         trained);
   }
 }
@@ -48,35 +51,38 @@ void write_layer(Html& html, const LayerHealth& layer) {
   html.put("h3", "Children of " + layer.name);
   std::string dead;
   for (const std::int64_t type : layer.dead)
-    dead += (dead.empty() ? ": " : ", ") + std::to_string(type);
+    dead += (dead.empty() ? "" : ", ") + std::to_string(type);
   html.put("p", std::to_string(layer.dead.size()) + " of " + std::to_string(layer.types) +
-                    " types dead, never above " + fixed(double(capsule_on), 1) + dead + ". " +
-                    fixed(100 * layer.sparsity, 1) + " % of capsules off.");
+                    " types are dead: never above " + fixed_number(double(capsule_on), 1) +
+                    (dead.empty() ? "" : " (" + dead + ")") + ". " +
+                    fixed_number(100 * layer.sparsity, 1) + " % of capsules are off.");
   if (layer.entropy.empty() || !std::isfinite(layer.entropy[0]))
     return;
   const auto table = html.in("table", {{"class", "bars"}});
   html.put("caption", "entropy of couplings: 1 is undecided, 0 is decided");
   for (std::size_t t = 0; t < layer.entropy.size(); ++t)
-    bar(html, "iteration " + std::to_string(t + 1), layer.entropy[t], fixed(layer.entropy[t], 3));
+    bar(html, "iteration " + std::to_string(t + 1), layer.entropy[t],
+        fixed_number(layer.entropy[t], 3));
 }
 
 /// Least to most as a thin bar, the middle half as a thick one, the median as a gap.
 void write_quantiles(Html& html, const Quantiles& q, double y, const std::string& kind,
                      double width) {
-  const auto x = [&](double score) { return fixed(width * std::clamp(score, 0.0, 1.0), 1); };
+  const auto x = [&](double score) { return fixed_number(width * std::clamp(score, 0.0, 1.0), 1); };
   const auto span = [&](double from, double to, double height) {
-    html.put(
-        "rect", "",
-        {{"class", kind},
-         {"x", x(from)},
-         {"y", fixed(y - height / 2, 1)},
-         {"width",
-          fixed(std::max(1.0, width * (std::clamp(to, 0.0, 1.0) - std::clamp(from, 0.0, 1.0))), 1)},
-         {"height", fixed(height, 1)}});
+    html.put("rect", "",
+             {{"class", kind},
+              {"x", x(from)},
+              {"y", fixed_number(y - height / 2, 1)},
+              {"width", fixed_number(std::max(1.0, width * (std::clamp(to, 0.0, 1.0) -
+                                                            std::clamp(from, 0.0, 1.0))),
+                                     1)},
+              {"height", fixed_number(height, 1)}});
   };
   span(q[0], q[4], 2);
   span(q[1], q[3], 8);
-  html.put("circle", "", {{"class", "median"}, {"cx", x(q[2])}, {"cy", fixed(y, 1)}, {"r", "2.5"}});
+  html.put("circle", "",
+           {{"class", "median"}, {"cx", x(q[2])}, {"cy", fixed_number(y, 1)}, {"r", "2.5"}});
 }
 
 void write_classes(Html& html, const Health& health, const std::vector<std::string>& names) {
@@ -114,7 +120,9 @@ void write_classes(Html& html, const Health& health, const std::vector<std::stri
       if (c.images < health.images)
         write_quantiles(html, c.absent, 19, "absent", width);
     }
-    html.put("td", (c.images > 0 ? fixed(c.present[2], 2) : "none") + " / " + fixed(c.absent[2], 2),
+    html.put("td",
+             (c.images > 0 ? fixed_number(c.present[2], 2) : "none") + " / " +
+                 fixed_number(c.absent[2], 2),
              {{"class", "number"}});
   }
 }

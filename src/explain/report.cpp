@@ -4,6 +4,7 @@
 #include "explain/frames.h"
 #include "explain/perturbation.h"
 #include "io/picture_bytes.h"
+#include "report/numbers.h"
 #include "report/paint.h"
 
 #include <algorithm>
@@ -22,14 +23,8 @@ constexpr std::string_view script =
 #include "explain/report.js.h"
     ;
 
-std::string short_number(double x) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.2g", x);
-  return text;
-}
-
 std::string percent(double share) {
-  return fixed(100 * share, 2) + " %";
+  return fixed_number(100 * share, 2) + " %";
 }
 
 Tensor picture_of(const Tensor& batch) {
@@ -41,7 +36,7 @@ bool is_in(const std::vector<std::int32_t>& classes, std::int64_t k) {
   return std::ranges::find(classes, k) != classes.end();
 }
 
-std::string colour_text(const Colour& colour) {
+std::string colour_text(const Rgb& colour) {
   char text[8];
   std::snprintf(text, sizeof text, "#%02x%02x%02x", unsigned(colour[0] * 255),
                 unsigned(colour[1] * 255), unsigned(colour[2] * 255));
@@ -49,12 +44,6 @@ std::string colour_text(const Colour& colour) {
 }
 
 } // namespace
-
-std::string fixed(double x, int digits) {
-  char text[64];
-  std::snprintf(text, sizeof text, "%.*f", digits, x);
-  return text;
-}
 
 Report::Report(const std::string& folder, const LoadedModel& loaded, const std::string& checkpoint)
     : folder_(folder), checkpoint_(checkpoint), loaded_(loaded) {
@@ -168,9 +157,9 @@ void Report::show_look(Html& html, const std::string& prefix, const ExplainedIma
     {
       const auto cell = html.in("td", {{"class", "track"}});
       html.put("span", "",
-               {{"style", "width:" + fixed(100 * std::clamp(score, 0.0, 1.0), 1) + "%"}});
+               {{"style", "width:" + fixed_number(100 * std::clamp(score, 0.0, 1.0), 1) + "%"}});
     }
-    html.put("td", fixed(score, 2), {{"class", "number"}});
+    html.put("td", fixed_number(score, 2), {{"class", "number"}});
   }
 }
 
@@ -182,7 +171,7 @@ void Report::show_routing(Html& html, const std::string& prefix, const Tensor& c
   const auto& both = pair.classes;
   html.put("p",
            "Coupling times activation, the mean over the places that see a pixel: dark is " +
-               short_number(pair.least) + ", bright " + short_number(pair.most) +
+               short_number(pair.least, 2) + ", bright " + short_number(pair.most, 2) +
                ". The number is a class' share of it all.",
            {{"class", "note"}});
   for (std::size_t c = 0; c < both.size(); ++c) {
@@ -303,7 +292,7 @@ void Report::head(Html& html) const {
   fact("trained on",
        info.data + ", " + std::to_string(info.epochs) + (info.epochs == 1 ? " epoch" : " epochs"));
   if (std::isfinite(info.validation_error_percent))
-    fact("validation error", fixed(info.validation_error_percent, 2) + " %");
+    fact("validation error", fixed_number(info.validation_error_percent, 2) + " %");
   const auto wrong = std::ranges::count_if(cards_, [](const Card& card) { return card.wrong; });
   if (!cards_.empty())
     fact("here", std::to_string(cards_.size()) + (cards_.size() == 1 ? " image, " : " images, ") +

@@ -59,7 +59,4 @@ private:
 /// The part of the page on health, without a heading.
 void write_health(Html& html, const Health& health, const std::vector<std::string>& names);
 
-/// A number with so many digits behind the point.
-std::string fixed(double x, int digits);
-
 } // namespace mereo

@@ -7,6 +7,7 @@ namespace mereo {
 
 /// What write_png() writes; `path` is for complaints.
 std::string png_bytes(const std::string& path, const Tensor& pixels);
+std::string png_bytes(const std::string& path, const Image& image);
 
 /// stb holds up to eight bytes a pixel while it decodes.
 inline constexpr std::int64_t picture_pixels = std::int64_t{1} << 26;

@@ -29,10 +29,10 @@ double distance(double x, double y, double x0, double y0, double x1, double y1) 
 
 } // namespace
 
-Colour heat_colour(real x) {
+Rgb heat_colour(real x) {
   const real at = std::clamp(x, real(0), real(1)) * 8;
   const int below = std::min(int(at), 7);
-  Colour colour;
+  Rgb colour;
   for (int c = 0; c < 3; ++c)
     colour[std::size_t(c)] =
         mix(channel(inferno[below], c), channel(inferno[below + 1], c), at - real(below));
@@ -65,7 +65,7 @@ Tensor heat_over(const Tensor& canvas, const Tensor& heat, real least, real most
   constexpr real shine = real(0.45);
   Tensor out(canvas.shape());
   for (std::int64_t n = 0; n < heat.elements(); ++n) {
-    const Colour hot = heat_colour(most > least ? (heat.data()[n] - least) / (most - least) : 0);
+    const Rgb hot = heat_colour(most > least ? (heat.data()[n] - least) / (most - least) : 0);
     const real* pixel = canvas.data() + n * 3;
     const real light = shine * (pixel[0] + pixel[1] + pixel[2]) / 3;
     for (std::int64_t c = 0; c < 3; ++c)
@@ -87,8 +87,8 @@ Tensor overlaid(const Tensor& canvas, const std::vector<Tensor>& pictures) {
 }
 
 Tensor change_over(const Tensor& canvas, const Tensor& change, real most) {
-  constexpr Colour gain = {real(1.00), real(0.65), real(0.05)};
-  constexpr Colour loss = {real(0.15), real(0.55), real(0.95)};
+  constexpr Rgb gain = {real(1.00), real(0.65), real(0.05)};
+  constexpr Rgb loss = {real(0.15), real(0.55), real(0.95)};
   Tensor out(canvas.shape());
   for (std::int64_t n = 0; n < change.elements(); ++n) {
     const real x = most > 0 ? std::clamp(change.data()[n] / most, real(-1), real(1)) : 0;
@@ -100,7 +100,7 @@ Tensor change_over(const Tensor& canvas, const Tensor& change, real most) {
 }
 
 void draw_line(const Tensor& canvas, double x0, double y0, double x1, double y1, double width,
-               const Colour& colour) {
+               const Rgb& colour) {
   const std::int64_t H = canvas.shape()[0], W = canvas.shape()[1];
   const double reach = width / 2 + 1;
   const auto first = [&](double a, double b, std::int64_t size) {
@@ -120,7 +120,7 @@ void draw_line(const Tensor& canvas, double x0, double y0, double x1, double y1,
 }
 
 void draw_box(const Tensor& canvas, double left, double top, double right, double bottom,
-              double width, const Colour& colour) {
+              double width, const Rgb& colour) {
   draw_line(canvas, left, top, right, top, width, colour);
   draw_line(canvas, left, bottom, right, bottom, width, colour);
   draw_line(canvas, left, top, left, bottom, width, colour);
@@ -128,7 +128,7 @@ void draw_box(const Tensor& canvas, double left, double top, double right, doubl
 }
 
 void draw_arrow(const Tensor& canvas, double x0, double y0, double x1, double y1, double width,
-                const Colour& colour) {
+                const Rgb& colour) {
   draw_line(canvas, x0, y0, x1, y1, width, colour);
   const double length = std::hypot(x1 - x0, y1 - y0), head = std::min(3 * width, 0.4 * length);
   if (length == 0)

@@ -57,6 +57,7 @@ board.addEventListener("pointerdown", (event) => {
   if (!network) return;
   board.setPointerCapture(event.pointerId);
   if (loaded) clear();
+  say("");
   last = at(event);
   stroke(event);
 });
@@ -201,11 +202,10 @@ function element(tag, text, attributes = {}) {
 }
 
 function show(answer) {
-  const winner = answer.scores.indexOf(Math.max(...answer.scores));
-  byId("verdict").textContent = `It reads ${network.classes[winner]}`;
+  byId("verdict").textContent = `It reads ${answer.read.map((k) => network.classes[k]).join(" and ")}`;
   answer.scores.forEach((score, k) => {
     const row = byId("scores").children[k];
-    row.className = `${k === winner ? "winner" : ""} ${k === answer.class ? "shown" : ""}`;
+    row.className = `${answer.read.includes(k) ? "winner" : ""} ${k === answer.class ? "shown" : ""}`;
     row.querySelector(".track span").style.width = `${100 * Math.min(1, Math.max(0, score))}%`;
     row.querySelector(".number").textContent = score.toFixed(2);
   });
@@ -251,7 +251,7 @@ function showRouting(answer) {
   maps.replaceChildren();
   answer.routing.forEach((entry, c) => {
     const name = network.classes[entry.class];
-    maps.append(element("h3", c === 0 ? `for ${name}` : `for the runner-up, ${name}`));
+    maps.append(element("h3", answer.read.includes(entry.class) ? `for ${name}` : `for the runner-up, ${name}`));
     const row = element("div", undefined, { class: "maps" });
     const add = (src, caption, alt) => {
       const figure = element("figure");

@@ -1,5 +1,4 @@
-// Pages and the pictures in them.
-#include "report/html.h"
+// The pictures in reports.
 #include "report/paint.h"
 
 #include <doctest/doctest.h>
@@ -8,34 +7,8 @@
 
 using namespace mereo;
 
-TEST_CASE("text and attributes are escaped, whatever they hold") {
-  CHECK(escaped("a < b & c > d") == "a &lt; b &amp; c &gt; d");
-  CHECK(escaped("\"'") == "&quot;&#39;");
-  CHECK(escaped(std::string_view("\0\x1b[31m\t\n\x7f", 9)) ==
-        "\xef\xbf\xbd\xef\xbf\xbd[31m\t\n\xef\xbf\xbd");
-  CHECK(escaped("\xc3\xa4") == "\xc3\xa4");
-  Html html;
-  {
-    const auto link = html.in("a", {{"href", "\"><script>"}});
-    html.put("b", "</b>");
-    html.text("<i>");
-  }
-  CHECK(html.page() == "<a href=\"&quot;&gt;&lt;script&gt;\"><b>&lt;/b&gt;</b>\n&lt;i&gt;</a>\n");
-}
-
-TEST_CASE("base64 has RFC 4648's test vectors, and every byte") {
-  CHECK(base64("") == "");
-  CHECK(base64("f") == "Zg==");
-  CHECK(base64("fo") == "Zm8=");
-  CHECK(base64("foo") == "Zm9v");
-  CHECK(base64("foob") == "Zm9vYg==");
-  CHECK(base64("fooba") == "Zm9vYmE=");
-  CHECK(base64("foobar") == "Zm9vYmFy");
-  CHECK(base64("\xff\xfe\xfb") == "//77");
-}
-
 TEST_CASE("heat grows brighter at every step, so that it reads without colours") {
-  const auto brightness = [](const Colour& c) {
+  const auto brightness = [](const Rgb& c) {
     return 0.2126 * double(c[0]) + 0.7152 * double(c[1]) + 0.0722 * double(c[2]);
   };
   for (int n = 0; n < 100; ++n)
@@ -61,7 +34,7 @@ TEST_CASE("a canvas shows pictures of any range and number of channels") {
 }
 
 TEST_CASE("lines cover what lies under them and stay on the canvas") {
-  const Colour white = {1, 1, 1};
+  const Rgb white = {1, 1, 1};
   Tensor canvas({9, 9, 3});
   draw_line(canvas, -20, 4.5, 40, 4.5, 1, white);
   for (std::int64_t x = 0; x < 9; ++x) {
@@ -76,4 +49,17 @@ TEST_CASE("lines cover what lies under them and stay on the canvas") {
   Tensor arrow({9, 9, 3});
   draw_arrow(arrow, 4, 4, 4, 4, 1, white); // of no length
   CHECK(std::ranges::all_of(arrow.values(), [](real x) { return x >= 0 && x <= 1; }));
+}
+
+TEST_CASE("pictures are laid over the canvas, each in a colour of its own") {
+  Tensor canvas({1, 3, 3}), one({1, 3, 3}), two({1, 3, 3});
+  for (std::int64_t c = 0; c < 3; ++c)
+    canvas.at({0, 0, c}) = one.at({0, 1, c}) = two.at({0, 2, c}) = 1;
+  const Tensor all = overlaid(canvas, {one, two});
+  for (std::int64_t c = 0; c < 3; ++c) {
+    CHECK(all.at({0, 0, c}) == real(0.35));
+    CHECK(all.at({0, 1, c}) == marks[0][std::size_t(c)]);
+    CHECK(all.at({0, 2, c}) == marks[1][std::size_t(c)]);
+  }
+  CHECK(overlaid(one, {one, one}).at({0, 1, 0}) == 1); // no more than white
 }
