@@ -171,7 +171,7 @@ void Report::show_routing(Html& html, const std::string& prefix, const Tensor& c
   const auto& both = pair.classes;
   html.put("p",
            "Coupling times activation, the mean over the places that see a pixel: dark is " +
-               short_number(pair.least, 2) + ", bright " + short_number(pair.most, 2) +
+               short_number(pair.least, 3) + ", bright " + short_number(pair.most, 3) +
                ". The number is a class' share of it all.",
            {{"class", "note"}});
   for (std::size_t c = 0; c < both.size(); ++c) {

@@ -246,7 +246,7 @@ function showSliders(pose, k) {
 
 function showRouting(answer) {
   byId("range").textContent = "Coupling times activation, the mean over the places that see a pixel: " +
-    `dark is ${answer.least.toPrecision(2)}, bright ${answer.most.toPrecision(2)}.`;
+    `dark is ${answer.least.toPrecision(3)}, bright ${answer.most.toPrecision(3)}.`;
   const maps = byId("maps");
   maps.replaceChildren();
   answer.routing.forEach((entry, c) => {
