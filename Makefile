@@ -219,7 +219,8 @@ $(BUILD)/flags $(BUILD)/sources: FORCE
 test: all ## install what is missing, build, run every test
 	@MAKE='$(MAKE)' CXX='$(CXX)' SANITIZE='$(SANITIZE)' tools/run_tests.sh $(BUILD)
 
-train: $(INSTALLED:%=$(BUILD)/%) data ## install what is missing, build, fetch MNIST, train on it
+train: $(INSTALLED:%=$(BUILD)/%) ## install what is missing, build, fetch MNIST, train on it, or else on toys
+	@tools/fetch.sh mnist || true
 	@$(BUILD)/train $(ARGS)
 
 data: ## fetch MNIST into data/

@@ -39,7 +39,7 @@ expect 'an unknown data set' 2 'did you mean mnist' train --data mnits
 expect 'a preset of another network' 2 '--preset: is of matrix-capsnet' train --preset small
 expect 'a recipe of another network' 2 '--recipe: is of capsnet' train --recipe paper --model matrix-capsnet
 expect 'a stray argument' 2 'unexpected argument' train mnist
-expect 'no data' 1 'fetch' "$BUILD/train" --data-dir nowhere
+expect 'no data' 1 'fetch' "$BUILD/train" --data mnist --data-dir nowhere
 expect 'an unknown key of the model' 1 'primary_tipes' train --model-config primary_tipes=3
 expect 'nothing to resume' 1 'no run to resume' train --resume --out none
 expect 'evaluate without a checkpoint' 2 'CHECKPOINT' "$BUILD/evaluate"
@@ -88,6 +88,25 @@ expect 'affine digits' 0 'test error' train --data affine-mnist --epochs 1 --out
 grep -q '"model.height": 40' affine/config.json || fail 'affine digits are not on 40x40'
 expect 'evaluate digits that are only moved' 0 'of 40' evaluate affine --split familiar
 expect 'affNIST where it is not' 1 'affNIST/32x/transformed/test.mat.zip' evaluate affine --data affnist
+
+# --- without MNIST, unless it is asked for by name
+mkdir bare && cp -r data/toys bare
+expect 'toys instead of MNIST' 0 'note: MNIST is not in bare/mnist .*: training on toys instead' \
+  train --data-dir bare --epochs 1 --out instead
+grep -q '"data": "toys"' instead/config.json || fail 'not toys instead of MNIST'
+grep -q '"model.decoder": 0' instead/config.json || fail 'toys instead of MNIST with a decoder'
+expect 'resuming that' 0 'test error' train --data-dir bare --resume --out instead
+rm -r bare/toys
+# shellcheck disable=SC2086
+"$BUILD/train" $small --data-dir bare --out none >out 2>err &
+child=$!
+until ls bare/toys/*.tmp-* >/dev/null 2>&1 || ! kill -0 $child 2>/dev/null; do sleep 0.01; done
+kill -TERM $child
+wait $child
+status=$?
+[ $status = 143 ] || fail "toys made instead of MNIST, stopped: exit status $status instead of 143"
+grep -q 'training on toys instead' err || fail 'toys are made without a word'
+[ -z "$(ls bare/toys)" ] || fail 'toys made instead of MNIST, stopped, leaves files'
 
 # --- matrix capsules
 matrix() {

@@ -2,9 +2,7 @@
 // set.
 #include "cli.h"
 #include "data/toys.h"
-#include "progress.h"
-
-#include <functional>
+#include "maker.h"
 
 namespace {
 
@@ -22,60 +20,11 @@ struct ToysArguments {
   bool quiet = false;
 };
 
-/// Tells how many of something are done, how fast, and when the rest will be.
-class Maker {
-public:
-  Maker(std::string name, const char* unit, bool quiet)
-      : name_(std::move(name)), unit_(unit), line_(quiet) {}
-
-  /// False when a signal asks for an end.
-  bool operator()(std::int64_t done, std::int64_t count) {
-    if (line_.due()) {
-      const double rate = double(done) / seconds();
-      char after[96];
-      std::snprintf(after, sizeof after, "%lld/%lld %s  %.0f %s/s  left %s", (long long)(done),
-                    (long long)(count), unit_, rate, unit_,
-                    cli::duration(double(count - done) / rate).c_str());
-      line_.show(double(done) / double(count), {{name_ + " ", 0}, {after, 1}});
-    }
-    return cli::stop_signal == 0;
-  }
-
-  void finish(bool made, const std::string& folder) {
-    line_.clear();
-    if (made && !line_.quiet())
-      std::printf("%s in %s, made in %s\n", name_.c_str(), folder.c_str(),
-                  cli::duration(seconds()).c_str());
-    std::fflush(stdout);
-  }
-
-private:
-  double seconds() const {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
-  }
-
-  std::string name_;
-  const char* unit_;
-  cli::ProgressLine line_;
-  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
-};
-
-/// The exit code of a program that was stopped.
-int stopped() {
-  std::printf("stopped; what was not yet done is not there\n");
-  return 128 + cli::stop_signal;
-}
-
 int render_toys(const ToysArguments& a) {
   cli::catch_stop_signals();
-  for (const auto& [split, name] :
-       {std::pair{Split::train, "toys to train on"}, std::pair{Split::test, "toys to test on"}}) {
-    Maker maker(name, "pairs", a.quiet);
-    const bool made = make_toys(a.out, split, a.options, std::ref(maker));
-    maker.finish(made, a.out);
-    if (!made)
-      return stopped();
-  }
+  for (const Split split : {Split::train, Split::test})
+    if (!cli::make_toys_part(a.out, split, a.options, a.quiet))
+      return cli::stopped_making();
   return 0;
 }
 
@@ -89,10 +38,10 @@ struct FacesArguments {
 
 int render_faces(const FacesArguments& a) {
   cli::catch_stop_signals();
-  Maker maker("faces", "pictures", a.quiet);
+  cli::Maker maker("faces", "pictures", a.quiet);
   const bool made = make_faces(a.out, a.options, std::ref(maker));
   maker.finish(made, a.out);
-  return made ? 0 : stopped();
+  return made ? 0 : cli::stopped_making();
 }
 
 // --- render sheet
