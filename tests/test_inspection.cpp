@@ -1,4 +1,7 @@
 // What a model tells about one image: the routing that its answer came from, and where it looked.
+#include "explicit_em.h"
+#include "explicit_routing.h"
+
 #include <mereo/models.h>
 
 #include <doctest/doctest.h>
@@ -60,7 +63,70 @@ void check_pass(Model& model) {
   }
 }
 
+std::vector<double> numbers(const Tensor& x) {
+  return {x.values().begin(), x.values().end()};
+}
+
+Tensor parameter(Model& model, const std::string& name) {
+  Parameters& parameters = model.parameters();
+  for (int n = 0; n < parameters.count(); ++n)
+    if (parameters.name(n) == name)
+      return parameters.value(n);
+  FAIL("no parameter " << name);
+  return {};
+}
+
 } // namespace
+
+TEST_CASE("the couplings shown are those of routing by agreement, every vote stored") {
+  CapsNet network(small_capsnet(), 1);
+  const Tensor image = noise(network.input(), 5);
+  Tape tape;
+  const RoutedLayer layer = network.inspect(tape, image).layers.at(0);
+  const RoutingShape shape = {
+      .children = network.primary_capsules(), .parents = 3, .parent_pose = 5, .child_pose = 4};
+  const std::vector<real> nothing(3 * 5);
+  const ExplicitRouting want(shape, {}, 1, layer.child_poses.data(),
+                             parameter(network, "classes.weight").data(), nullptr, nothing.data());
+  REQUIRE(layer.couplings.size() == 3);
+  std::size_t n = 0;
+  for (const Tensor& couplings : layer.couplings)
+    for (const real c : couplings.values()) {
+      REQUIRE(std::abs(double(c) - want.couplings[n].value) <= want.couplings[n].bound());
+      ++n;
+    }
+  CHECK(n == want.couplings.size());
+}
+
+TEST_CASE("the couplings shown are those of EM, every vote stored") {
+  MatrixCapsNetConfig config = small_matrix_capsnet();
+  config.routing.set("cost_reference", 0.0); // the cost as in the paper
+  config.weight_start = 0.5;
+  MatrixCapsNet network(config, 1);
+  const Tensor image = noise(network.input(), 5);
+  Tape tape;
+  const RoutedLayer layer = network.inspect(tape, image).layers.at(0);
+  EmProblem problem = {.height = layer.child_poses.shape()[0],
+                       .width = layer.child_poses.shape()[1],
+                       .types = 3,
+                       .parents = 4,
+                       .kernel = 3,
+                       .stride = 2};
+  problem.inverse_temperature = 1, problem.variance_floor = 0.01;
+  const ExplicitEm want(problem, {numbers(layer.child_poses), numbers(layer.child_activations),
+                                  numbers(parameter(network, "capsules1.weight")),
+                                  numbers(parameter(network, "capsules1.beta_u")),
+                                  numbers(parameter(network, "capsules1.beta_a"))});
+  REQUIRE(layer.couplings.size() == 3);
+  std::size_t n = 0;
+  for (const Tensor& couplings : layer.couplings)
+    for (const real c : couplings.values()) {
+      REQUIRE(std::abs(double(c) - want.couplings[n]) < 1e-4);
+      ++n;
+    }
+  CHECK(n == want.couplings.size());
+  CHECK_FALSE(std::ranges::equal(layer.couplings[0].values(), layer.couplings[2].values()));
+}
 
 TEST_CASE("an inspected image gets the answer of a plain forward, from the layers shown") {
   CapsNet vectors(small_capsnet(), 1);

@@ -68,10 +68,11 @@ void Report::show(Html& html, const std::string& name, const Tensor& canvas,
                       {"height", std::to_string(canvas.shape()[0])}});
 }
 
-std::string Report::class_names(const std::vector<std::int32_t>& classes) const {
+std::string Report::class_names(const std::vector<std::int32_t>& classes,
+                                const char* between) const {
   std::string text;
   for (const std::int32_t k : classes)
-    text += (text.empty() ? "" : " and ") + class_name(k);
+    text += (text.empty() ? "" : between) + class_name(k);
   return text;
 }
 
@@ -90,7 +91,7 @@ void Report::add(const ExplainedImage& image) {
   std::snprintf(prefix, sizeof prefix, "%03zu", cards_.size());
   const std::string anchor = std::string("image-") + prefix;
   const Tensor canvas = canvas_of(picture_of(image.pixels));
-  cards_.push_back({anchor, class_names(predicted),
+  cards_.push_back({anchor, class_names(predicted, "+"),
                     "data:image/png;base64," + base64(png_bytes(image.name, canvas)), wrong});
 
   const auto card = images_.in("article", {{"class", "card"}, {"id", anchor}});

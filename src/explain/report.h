@@ -46,8 +46,8 @@ private:
                    const Inspection& seen, std::int32_t winner);
   void head(Html& html) const;
   std::string class_name(std::int64_t k) const;
-  /// "3 and 8".
-  std::string class_names(const std::vector<std::int32_t>& classes) const;
+  std::string class_names(const std::vector<std::int32_t>& classes,
+                          const char* between = " and ") const;
 
   std::string folder_, checkpoint_;
   const LoadedModel& loaded_;
