@@ -93,10 +93,14 @@ ISA_SOURCES := $(wildcard src/*/*_isa.cpp)
 SOURCES     := $(filter-out $(ISA_SOURCES),$(wildcard src/*/*.cpp))
 TESTS       := $(wildcard tests/*.cpp)
 GRADIENTS   := $(wildcard tests/gradients/*.cpp)
-PROGRAMS     = $(filter-out $(if $(HAVE_BENCHMARK),,bench),$(patsubst tools/%.cpp,%,$(wildcard tools/*.cpp)))
+PROGRAMS     = $(filter-out $(if $(HAVE_BENCHMARK),,bench) $(if $(HAVE_HTTPLIB),,explore), \
+  $(patsubst tools/%.cpp,%,$(wildcard tools/*.cpp)))
 BENCHMARKS  := $(wildcard tools/bench/*.cpp)
-INSTALLED    = $(filter train evaluate predict render,$(PROGRAMS))
+INSTALLED    = $(filter train evaluate predict explain explore render,$(PROGRAMS))
 HEADERS     := $(wildcard include/mereo/*.h)
+# Styles, scripts and pages that are compiled in: src/explain/report.css is "explain/report.css.h".
+ASSETS      := $(patsubst src/%,$(BUILD)/assets/%.h,$(wildcard src/*/*.css src/*/*.js)) \
+  $(patsubst tools/%,$(BUILD)/assets/%.h,$(wildcard tools/explore/*))
 
 OBJ             := $(BUILD)/obj
 KERNEL_OBJECTS  := $(foreach isa,$(ISAS),$(ISA_SOURCES:%.cpp=$(OBJ)/$(isa)/%.o))
@@ -128,9 +132,9 @@ $(CONFIG): tools/deps.sh
 .PHONY: deps deps-lint deps-dev
 deps: ## install what building and testing need, by the package manager, or print the command
 	@$(PROBE) install $(CONFIG)
-deps-lint: ## the same, and clang-format and shellcheck
+deps-lint: ## the same, and clang-format, shellcheck, CMake and pkg-config
 	@$(PROBE) lint $(CONFIG)
-deps-dev: ## the same, and what contributors need: clang, clang-format, valgrind, shellcheck, PyTorch
+deps-dev: ## the same, and what contributors need: clang, clang-format, valgrind, shellcheck, CMake, chromium, PyTorch
 	@$(PROBE) dev $(CONFIG)
 
 # ---- Building -----------------------------------------------------------------------------------
@@ -166,7 +170,8 @@ $(BUILD)/tests-double: $(GRADIENT_OBJECTS) $(BUILD)/double/libmereo.a $(BUILD)/s
 $(BUILD)/bench: $(BENCH_OBJECTS) $(BUILD)/sources
 $(PROGRAMS:%=$(BUILD)/%): $(BUILD)/%: $(OBJ)/tools/%.o $(BUILD)/libmereo.a
 	$(call say,LINK,$@)
-	$(Q)$(CXX) $(LINK_FLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(if $(filter bench,$*),-lbenchmark) $(LIBS)
+	$(Q)$(CXX) $(LINK_FLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(if $(filter bench,$*),-lbenchmark) \
+	  $(if $(filter explore,$*),$(HTTPLIB_LIBS)) $(LIBS)
 
 define isa_rule
 $(OBJ)/$(1)/%.o: %.cpp $(BUILD)/flags
@@ -176,16 +181,25 @@ $(OBJ)/$(1)/%.o: %.cpp $(BUILD)/flags
 endef
 $(foreach isa,$(ISAS),$(eval $(call isa_rule,$(isa))))
 
+# A file as a C++ string.
+define asset_rule
+$(BUILD)/assets/%.h: $(1)/%
+	@mkdir -p $$(@D)
+	@{ printf 'R"mereo('; cat $$<; printf ')mereo"\n'; } > $$@
+endef
+$(foreach folder,src tools,$(eval $(call asset_rule,$(folder))))
+
 # Only for the gradient checks, so that compiling it fast matters more than its speed.
-$(OBJ)/double/%.o: %.cpp $(BUILD)/flags
+$(OBJ)/double/%.o: %.cpp $(BUILD)/flags | $(ASSETS)
 	$(call say,DOUBLE,$<)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CXX) $(FLAGS) -O1 -DMEREO_DOUBLE $(if $(filter tests/%,$<),-Itests) -MMD -MP -c -o $@ $<
+	$(Q)$(CXX) $(FLAGS) -I$(BUILD)/assets -O1 -DMEREO_DOUBLE $(if $(filter tests/%,$<),-Itests) -MMD -MP -c -o $@ $<
 
-$(OBJ)/%.o: %.cpp $(BUILD)/flags
+$(OBJ)/%.o: %.cpp $(BUILD)/flags | $(ASSETS)
 	$(call say,CXX,$<)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CXX) $(FLAGS) $(if $(filter tests/%,$<),-Itests) -MMD -MP -c -o $@ $<
+	$(Q)$(CXX) $(FLAGS) -I$(BUILD)/assets $(if $(filter tests/%,$<),-Itests) \
+	  $(if $(filter tools/explore.cpp,$<),$(HTTPLIB_FLAGS)) -MMD -MP -c -o $@ $<
 
 # Written only when their content changes: the flags, on which objects depend, and the list of
 # sources, on which archives and links do (so that a deleted source leaves them).
@@ -205,7 +219,8 @@ $(BUILD)/flags $(BUILD)/sources: FORCE
 test: all ## install what is missing, build, run every test
 	@MAKE='$(MAKE)' CXX='$(CXX)' SANITIZE='$(SANITIZE)' tools/run_tests.sh $(BUILD)
 
-train: $(INSTALLED:%=$(BUILD)/%) data ## install what is missing, build, fetch MNIST, train on it
+train: $(INSTALLED:%=$(BUILD)/%) ## install what is missing, build, fetch MNIST, train on it, or else on toys
+	@tools/fetch.sh mnist || true
 	@$(BUILD)/train $(ARGS)
 
 data: ## fetch MNIST into data/
@@ -230,7 +245,7 @@ goldens: ## make tests/golden/ anew with PyTorch
 
 # The fuzzers, in a build of their own. What they find is kept in build/fuzz/corpus, a crash in
 # build/fuzz; one that is fixed belongs in tests/fuzz/seeds.
-FUZZERS  := idx norb checkpoint json image
+FUZZERS  := idx norb affnist checkpoint json image explore
 FUZZ_CXX  = $(shell command -v clang++ || command -v clang++-14)
 
 .PHONY: fuzz fuzz-%
@@ -253,7 +268,7 @@ $(FUZZERS:%=$(BUILD)/fuzz-%): $(BUILD)/fuzz-%: tests/fuzz/fuzz.cpp tests/fuzz/ta
 
 .PHONY: check check-floors check-headers check-symbols check-format check-shell check-layout format
 
-FORMATTED = $(shell find src include tests tools -name '*.h' -o -name '*.cpp')
+FORMATTED = $(shell find src include tests tools -name '*.h' -o -name '*.cpp' -o -name '*.c')
 COMPILERS := $(sort $(CXX) $(foreach cxx,g++ clang++ clang++-14,$(shell command -v $(cxx) >/dev/null && echo $(cxx))))
 
 check: check-floors check-headers check-symbols check-format check-shell check-layout ## the structure of the sources
@@ -262,8 +277,11 @@ check: check-floors check-headers check-symbols check-format check-shell check-l
 check-floors:
 	@tools/check_floors.sh
 
-# Each public header is the only include of a program, in both number types, for every compiler here.
+# Each public header is the only include of a program, in both number types, for every compiler here;
+# what C programs include, in C too.
 check-headers: $(HEADERS:include/mereo/%.h=$(BUILD)/headers/%.ok)
+	@for header in c mereo; do echo "#include <mereo/$$header.h>" | $(CC) -std=c99 -pedantic -Wall -Wextra -Werror \
+	  -Iinclude -fsyntax-only -x c - || exit 1; done
 $(BUILD)/headers/%.ok: include/mereo/%.h $(HEADERS) Makefile
 	@mkdir -p $(@D)
 	@for cxx in $(COMPILERS); do for number in FLOAT DOUBLE; do \
@@ -299,18 +317,23 @@ format: ## format all sources
 
 TO      := $(DESTDIR)$(PREFIX)
 VERSION  = $(shell sed -n 's/.*version = "\(.*\)".*/\1/p' include/mereo/core.h)
+# A C program has to link what C++ links by itself.
+STDLIB  := $(if $(filter Darwin,$(shell uname -s)),-lc++,-lstdc++ -lm)
+FILL_IN  = -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' -e 's|@STDLIB@|$(STDLIB)|' \
+  -e 's|@OPENMP@|$(filter -fopenmp,$(OPENMP_FLAGS))|'
 
-install: $(BUILD)/libmereo.a $(INSTALLED:%=$(BUILD)/%) ## library, headers, mereo.pc and programs (mereo-train ...) below PREFIX
-	@mkdir -p $(TO)/lib/pkgconfig $(TO)/include/mereo $(TO)/bin
+install: $(BUILD)/libmereo.a $(INSTALLED:%=$(BUILD)/%) ## library, headers, mereo.pc, CMake package, programs (mereo-train ...) below PREFIX
+	@mkdir -p $(TO)/lib/pkgconfig $(TO)/lib/cmake/Mereo $(TO)/include/mereo $(TO)/bin
 	@install -m 644 $(BUILD)/libmereo.a $(TO)/lib
 	@install -m 644 $(HEADERS) $(TO)/include/mereo
-	@sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' -e 's|@OPENMP@|$(filter -fopenmp,$(OPENMP_FLAGS))|' \
-	  tools/mereo.pc.in > $(TO)/lib/pkgconfig/mereo.pc
+	@sed $(FILL_IN) tools/mereo.pc.in > $(TO)/lib/pkgconfig/mereo.pc
+	@for file in MereoConfig MereoConfigVersion; do \
+	  sed $(FILL_IN) tools/$$file.cmake.in > $(TO)/lib/cmake/Mereo/$$file.cmake; done
 	@for program in $(INSTALLED); do install -m 755 $(BUILD)/$$program $(TO)/bin/mereo-$$program; done
 	@echo 'installed below $(TO)'
 
 uninstall: ## remove them
-	@rm -rf $(TO)/include/mereo $(TO)/lib/libmereo.a $(TO)/lib/pkgconfig/mereo.pc $(TO)/bin/mereo-*
+	@rm -rf $(TO)/include/mereo $(TO)/lib/libmereo.a $(TO)/lib/pkgconfig/mereo.pc $(TO)/lib/cmake/Mereo $(TO)/bin/mereo-*
 
 clean: ## remove build/
 	@rm -rf build

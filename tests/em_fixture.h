@@ -32,7 +32,8 @@ struct Routed {
   Tensor poses, activations, transforms, beta_u, beta_a;
   Tensor grad_parent_poses, grad_parent_activations;
 
-  Tensor parent_poses, parent_activations, couplings;
+  Tensor parent_poses, parent_activations;
+  std::vector<Tensor> couplings; // of each iteration, where there is one image
   Tensor grad_poses, grad_activations, grad_transforms, grad_beta_u, grad_beta_a;
 
   Routed(const EmProblem& p, Random& random) : problem(p) {
@@ -71,12 +72,9 @@ struct Routed {
     const Capsules children = {leaf(poses, grad_poses), leaf(activations, grad_activations)};
     const Variable w = leaf(transforms, grad_transforms);
     const Variable u = leaf(beta_u, grad_beta_u), a = leaf(beta_a, grad_beta_a);
-    const std::int64_t window = problem.kernel ? problem.kernel : 1;
-    if (problem.batch == 1)
-      couplings =
-          Tensor({problem.height, problem.width, problem.types, window, window, problem.parents});
-    const Capsules parents = em_routing(tape, children, w, u, a, connection(), options(),
-                                        problem.coordinate_scale, couplings);
+    const Capsules parents =
+        em_routing(tape, children, w, u, a, connection(), options(), problem.coordinate_scale,
+                   problem.batch == 1 ? &couplings : nullptr);
     parent_poses = parents.poses.value().clone();
     parent_activations = parents.activations.value().clone();
     // One number that depends on both outputs with the gradients wanted.

@@ -45,7 +45,7 @@ struct EmProblem {
 /// Forward, and backward where there are gradients of the parents, of a batch. Layouts, slowest
 /// first: poses (B, H, W, I, rows, inner), activations (B, H, W, I), transforms (KH, KW, I, J,
 /// inner, columns), betas (J), parents' poses (B, OH, OW, J, rows, columns), parents' activations
-/// (B, OH, OW, J), couplings (B, H, W, I, KH, KW, J).
+/// (B, OH, OW, J), couplings (B, iterations, H, W, I, KH, KW, J).
 class ExplicitEm {
 public:
   using Numbers = std::vector<double>;
@@ -176,9 +176,10 @@ private:
     poses.insert(poses.end(), steps.back().mean.begin(), steps.back().mean.end());
     for (const double z : steps.back().logit)
       activations.push_back(sigmoid(z));
-    couplings.resize((b + 1) * std::size_t(p.couplings()));
-    for (std::size_t e = 0; e < edges.size(); ++e)
-      couplings[b * std::size_t(p.couplings()) + edges[e].coupling] = R.back()[e];
+    couplings.resize((b + 1) * T * std::size_t(p.couplings()));
+    for (std::size_t t = 0; t < T; ++t)
+      for (std::size_t e = 0; e < edges.size(); ++e)
+        couplings[(b * T + t) * std::size_t(p.couplings()) + edges[e].coupling] = R[t][e];
   }
 
   void m_step(std::size_t b, std::size_t t) {

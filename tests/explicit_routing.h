@@ -62,7 +62,8 @@ public:
                   const real* children, const real* weights, const real* bias,
                   const real* grad_parents)
       : sums(std::size_t(options.iterations * batch * shape.parents * shape.parent_pose)),
-        outputs(sums.size()), couplings(std::size_t(batch * shape.children * shape.parents)),
+        outputs(sums.size()),
+        couplings(std::size_t(options.iterations * batch * shape.children * shape.parents)),
         grad_children(std::size_t(batch * shape.children * shape.child_pose)),
         grad_weights(
             std::size_t(shape.children * shape.parents * shape.parent_pose * shape.child_pose)),
@@ -108,8 +109,8 @@ private:
       for (std::size_t n = 0; n < I * J * E; ++n)
         logits[n / E] += votes[n] * v[n % (J * E)];
     }
-    for (std::size_t n = 0; n < I * J; ++n)
-      couplings[b * I * J + n] = c[(r - 1) * I * J + n];
+    for (std::size_t n = 0; n < r * I * J; ++n)
+      couplings[(n / (I * J) * B + b) * I * J + n % (I * J)] = c[n];
   }
 
   void softmax(const Tracked* x, Tracked* y) const {

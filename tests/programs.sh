@@ -4,23 +4,25 @@
 # shellcheck source=tests/lib/programs.sh
 . "$(dirname "$0")/lib/programs.sh"
 
+programs='train evaluate predict explain render'
+[ ! -x "$BUILD/explore" ] || programs="$programs explore" # built where cpp-httplib is
 help_of() { (cd "$BUILD" && "./$1" --help); } # the same path everywhere
 if [ "${1:-}" = help ]; then
-  for program in train evaluate predict render; do
+  for program in $programs; do
     help_of $program >"$tests/golden/help-$program.txt" || exit 1
   done
   exit 0
 fi
 
 # --- help and wrong use
-for program in train evaluate predict render; do
+for program in $programs; do
   expect "$program --help" 0 'Usage' "$BUILD/$program" --help
   expect "$program --version" 0 '^[0-9]' "$BUILD/$program" --version
   expect "$program, unknown flag" 2 'did you mean --threads' "$BUILD/$program" --thread=2 a b
 done
 # Only the words count: versions of CLI11 differ in blanks, capitals of headings and the signs around a default.
 words() { tr -s ' \n=,[]' '\n' | tr '[:upper:]' '[:lower:]'; }
-for program in train evaluate predict render; do
+for program in $programs; do
   words <"$tests/golden/help-$program.txt" >one
   help_of $program | words >two
   diff -U 2 one two >difference || {
@@ -37,7 +39,7 @@ expect 'an unknown data set' 2 'did you mean mnist' train --data mnits
 expect 'a preset of another network' 2 '--preset: is of matrix-capsnet' train --preset small
 expect 'a recipe of another network' 2 '--recipe: is of capsnet' train --recipe paper --model matrix-capsnet
 expect 'a stray argument' 2 'unexpected argument' train mnist
-expect 'no data' 1 'fetch' "$BUILD/train" --data-dir nowhere
+expect 'no data' 1 'fetch' "$BUILD/train" --data mnist --data-dir nowhere
 expect 'an unknown key of the model' 1 'primary_tipes' train --model-config primary_tipes=3
 expect 'nothing to resume' 1 'no run to resume' train --resume --out none
 expect 'evaluate without a checkpoint' 2 'CHECKPOINT' "$BUILD/evaluate"
@@ -70,6 +72,41 @@ expect 'predict as JSON' 0 '"lengths"' predict whole whole/reconstructions.png \
   --json --invert --reconstruction chosen.png
 [ -s chosen.png ] || fail 'predict does not write where it was told to'
 expect 'predict no picture' 1 'config.json' predict whole whole/config.json
+
+# --- two digits in a picture
+expect 'pairs of digits' 0 'labels_per_image=2.*' train --data multi-mnist --epochs 1 --out pairs
+expect 'evaluate pairs' 0 'all 2 classes of a picture must be right' evaluate pairs
+expect 'evaluate pairs as JSON' 0 '"labels_missed_percent"' evaluate pairs --json
+expect 'predict two digits' 0 ': [0-9] and [0-9]$' predict pairs whole/reconstructions.png
+expect 'predict two digits as JSON' 0 '"names"' predict pairs whole/reconstructions.png --json
+expect 'pairs for a network of single digits' 1 '36x36x1, 10 classes, 2 at a time; model 28x28x1' evaluate whole \
+  --data multi-mnist
+expect 'a sheet of pairs' 0 '260 pictures of multi-mnist' "$BUILD/render" sheet --data multi-mnist -o pairs.png
+
+# --- digits that are moved to train, and transformed to test
+expect 'affine digits' 0 'test error' train --data affine-mnist --epochs 1 --out affine
+grep -q '"model.height": 40' affine/config.json || fail 'affine digits are not on 40x40'
+expect 'evaluate digits that are only moved' 0 'of 40' evaluate affine --split familiar
+expect 'affNIST where it is not' 1 'affNIST/32x/transformed/test.mat.zip' evaluate affine --data affnist
+
+# --- without MNIST, unless it is asked for by name
+mkdir bare && cp -r data/toys bare
+expect 'toys instead of MNIST' 0 'note: MNIST is not in bare/mnist .*: training on toys instead' \
+  train --data-dir bare --epochs 1 --out instead
+grep -q '"data": "toys"' instead/config.json || fail 'not toys instead of MNIST'
+grep -q '"model.decoder": 0' instead/config.json || fail 'toys instead of MNIST with a decoder'
+expect 'resuming that' 0 'test error' train --data-dir bare --resume --out instead
+rm -r bare/toys
+# shellcheck disable=SC2086
+"$BUILD/train" $small --data-dir bare --out none >out 2>err &
+child=$!
+until ls bare/toys/*.tmp-* >/dev/null 2>&1 || ! kill -0 $child 2>/dev/null; do sleep 0.01; done
+kill -TERM $child
+wait $child
+status=$?
+[ $status = 143 ] || fail "toys made instead of MNIST, stopped: exit status $status instead of 143"
+grep -q 'training on toys instead' err || fail 'toys are made without a word'
+[ -z "$(ls bare/toys)" ] || fail 'toys made instead of MNIST, stopped, leaves files'
 
 # --- matrix capsules
 matrix() {
@@ -113,6 +150,32 @@ expect 'the left picture alone' 0 'test error' train_toys --data toys-elevation 
 grep -q '"pictures": 36' left/config.json || fail 'not the training viewpoints alone'
 expect 'its test pictures' 0 'of 36' evaluate left
 expect 'predict from one' 0 'car' predict left whole/reconstructions.png
+
+# --- explain
+explain() { "$BUILD/explain" --threads 1 "$@"; }
+alone() { # alone FOLDER: the page there needs nothing from elsewhere
+  ! grep -oE '(src|href)="[^"]{1,40}' "$1/index.html" | grep -vE '"(data:image/png;base64,|#)' || fail "$1 needs something else"
+  grep -q '</html>' "$1/index.html" || fail "the page in $1 has no end"
+}
+cp whole/reconstructions.png '<b> &"x".png'
+expect 'explain' 0 'page/index.html' explain whole '<b> &"x".png' --index 3 5 --health 12 -o page
+alone page
+grep -q '&lt;b&gt; &amp;&quot;x&quot;.png' page/index.html || fail 'a file name is not escaped in the page'
+grep -q 'Over 12 images of mnist, test' page/index.html || fail 'no health in the page'
+for file in 000-input 000-dimensions-[0-9] 002-winner-iteration-3 002-second-types; do
+  [ -s "$(echo page/$file.png)" ] || fail "explain leaves no $file.png"
+done
+expect 'explain matrix capsules' 0 'frames/index.html' explain matrix --count 2 --health 5 -o frames
+alone frames
+[ -s frames/001-frames.png ] || fail 'explain draws no frames of matrix poses'
+expect 'explain stereo pairs' 0 'pairs/index.html' explain toys --count 1 --health 3 -o pairs
+alone pairs
+expect 'explain a file without the data' 0 'alone/index.html' explain whole whole/reconstructions.png \
+  --data-dir nowhere -o alone
+grep -q 'not here' alone/index.html || fail 'the page does not say why there is no health'
+expect 'explain data that is not there' 1 'fetch' "$BUILD/explain" whole --data-dir nowhere
+expect 'explain a picture that is not there' 1 '40' explain whole --index 40 -o none
+expect 'explain a file for pairs' 1 'channels 1' explain toys whole/reconstructions.png
 
 # --- render
 expect 'render nothing' 2 'what is it to render: toys, faces, sheet or turntable' "$BUILD/render"

@@ -117,11 +117,16 @@ TEST_CASE("parameter counts for the other data sets of the paper") {
 TEST_CASE("the couplings of a whole CapsNet sum to one over the classes") {
   CapsNet network(small(), 3);
   Tape tape;
-  const Tensor couplings = network.couplings(tape, random_images(1, network.input()));
-  REQUIRE(couplings.shape() == Shape{network.primary_capsules(), 4});
-  for (std::int64_t i = 0; i < network.primary_capsules(); ++i) {
-    const real* row = &couplings.at({i, 0});
-    CHECK(std::accumulate(row, row + 4, 0.0) == doctest::Approx(1));
+  const Tensor image = random_images(1, network.input()); // must outlive the pass
+  const Inspection seen = network.inspect(tape, image);
+  REQUIRE(seen.layers.size() == 1);
+  REQUIRE(seen.layers[0].couplings.size() == 3);
+  for (const Tensor& couplings : seen.layers[0].couplings) {
+    REQUIRE(couplings.elements() == network.primary_capsules() * 4);
+    for (std::int64_t i = 0; i < network.primary_capsules(); ++i) {
+      const real* row = couplings.data() + i * 4;
+      CHECK(std::accumulate(row, row + 4, 0.0) == doctest::Approx(1));
+    }
   }
 }
 
@@ -154,7 +159,7 @@ TEST_CASE("the images' shape must be the model's, or one line says so") {
     CHECK(has(error, "(9, 8, 2)"));
     CHECK_FALSE(has(error, "\n"));
   }
-  CHECK(has(error_of([&] { network.couplings(tape, Tensor(Shape{2, 9, 8, 2})); }), "(2, 9, 8, 2)"));
+  CHECK(has(error_of([&] { network.inspect(tape, Tensor(Shape{2, 9, 8, 2})); }), "(2, 9, 8, 2)"));
 }
 
 TEST_CASE("images too small for the kernels are refused when the network is made") {

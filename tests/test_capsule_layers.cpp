@@ -27,7 +27,8 @@ TEST_CASE(
     CHECK(parameters.name(0).starts_with("layer."));
     parameters.allocate(3);
 
-    Tensor poses({1, H, W, I, 3}), activations({1, H, W, I}), couplings({H, W, I, 1, 1, J});
+    Tensor poses({1, H, W, I, 3}), activations({1, H, W, I});
+    std::vector<Tensor> couplings;
     Random random(4);
     for (real& x : poses.values())
       x = real(random.normal());
@@ -36,16 +37,25 @@ TEST_CASE(
     Tape tape;
     const Capsules parents =
         layer->forward(tape, parameters, {tape.constant(poses), tape.constant(activations)},
-                       Mode::training, couplings);
+                       Mode::training, &couplings);
     CHECK(parents.poses.shape() == Shape{1, 1, 1, J, 5});
     CHECK(parents.poses.needs_gradient());
     CHECK((parents.activations.empty() || parents.activations.shape() == Shape{1, 1, 1, J}));
-    for (std::int64_t child = 0; child < H * W * I; ++child) {
-      double sum = 0;
-      for (std::int64_t j = 0; j < J; ++j)
-        sum += couplings.data()[child * J + j];
-      CHECK(sum == doctest::Approx(1));
+    CHECK_FALSE(couplings.empty());
+    for (const Tensor& shown : couplings) {
+      REQUIRE(shown.shape() == Shape{H, W, I, 1, 1, J});
+      for (std::int64_t child = 0; child < H * W * I; ++child) {
+        double sum = 0;
+        for (std::int64_t j = 0; j < J; ++j)
+          sum += shown.data()[child * J + j];
+        CHECK(sum == doctest::Approx(1));
+      }
     }
+    const Tensor two_poses({2, H, W, I, 3}), two({2, H, W, I});
+    const Capsules both = {tape.constant(two_poses), tape.constant(two)};
+    const std::string error =
+        error_of([&] { layer->forward(tape, parameters, both, Mode::evaluation, &couplings); });
+    CHECK(error.find("2 images") != std::string::npos);
     CHECK_FALSE(error_of([&] {
                   Parameters others;
                   routing->make(others, "layer", shape, {{"no_such_option", 1.0}});

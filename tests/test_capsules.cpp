@@ -26,14 +26,18 @@ double pose_length(const real* pose, std::int64_t size) {
 
 TEST_CASE("couplings sum to one over the parents of each child, not over the children") {
   constexpr std::int64_t B = 3, I = 7, J = 4;
-  const Tensor couplings({B, I, J});
+  std::vector<Tensor> shown;
+  Tensor couplings; // the last ones
   Tape tape;
   const Tensor children = random_tensor({B, I, 3}, 1),
                weights = random_tensor({I, J, 5, 3}, 2, real(0.4));
   const auto route = [&](const DynamicRouting& options) {
     tape.reset();
-    return dynamic_routing(tape, tape.constant(children), tape.constant(weights), {}, options,
-                           couplings);
+    const Variable parents =
+        dynamic_routing(tape, tape.constant(children), tape.constant(weights), {}, options, &shown);
+    REQUIRE(int(shown.size()) == options.iterations);
+    couplings = shown.back();
+    return parents;
   };
   const auto sum_over_parents = [&](std::int64_t b, std::int64_t i) {
     const real* row = &couplings.at({b, i, 0});
@@ -62,6 +66,8 @@ TEST_CASE("couplings sum to one over the parents of each child, not over the chi
     for (real c : couplings.values())
       least = std::min(least, double(c)), most = std::max(most, double(c));
     CHECK(most - least > 0.2);
+    for (real c : shown[0].values())
+      CHECK(c == real(1) / J);
     for (std::int64_t b = 0; b < B; ++b)
       for (std::int64_t i = 0; i < I; ++i)
         CHECK(sum_over_parents(b, i) == doctest::Approx(1));

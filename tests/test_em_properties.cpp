@@ -95,7 +95,7 @@ TEST_CASE("couplings of a child sum to one over its parents") {
       routed.run();
       const std::int64_t per_child = 9 * problem.parents;
       for (std::int64_t child = 0; child < problem.children(); ++child) {
-        const real* r = routed.couplings.data() + child * per_child;
+        const real* r = routed.couplings.back().data() + child * per_child;
         double total = 0, fields = 0;
         for (std::int64_t window = 0; window < 9; ++window) {
           const double field = std::accumulate(r + window * problem.parents,
@@ -171,9 +171,9 @@ TEST_CASE("extreme activations, poses and equal votes give finite numbers, forwa
     problem.iterations = 1 + int(n % 4);
     Routed routed = extreme(problem, n / 4 % 32, random);
     routed.run();
-    for (const Tensor& x :
-         {routed.parent_poses, routed.parent_activations, routed.couplings, routed.grad_poses,
-          routed.grad_activations, routed.grad_transforms, routed.grad_beta_u, routed.grad_beta_a})
+    for (const Tensor& x : {routed.parent_poses, routed.parent_activations, routed.couplings.back(),
+                            routed.grad_poses, routed.grad_activations, routed.grad_transforms,
+                            routed.grad_beta_u, routed.grad_beta_a})
       if (!finite(x) && bad++ == 0)
         MESSAGE("style " << n / 4 % 32 << ", " << problem.iterations << " iterations, "
                          << x.shape().text());

@@ -7,11 +7,10 @@ TEST_CASE("what the fuzzers start from, and once found, is read or refused") {
     std::string name;
     bool (*run)(std::string_view bytes);
   };
-  const Target targets[] = {{"idx", fuzz::idx},
-                            {"norb", fuzz::norb},
-                            {"checkpoint", fuzz::checkpoint},
-                            {"json", fuzz::json},
-                            {"image", fuzz::image}};
+  const Target targets[] = {{"idx", fuzz::idx},         {"norb", fuzz::norb},
+                            {"affnist", fuzz::affnist}, {"checkpoint", fuzz::checkpoint},
+                            {"json", fuzz::json},       {"image", fuzz::image},
+                            {"explore", fuzz::explore}};
   for (const Target& target : targets) {
     int files = 0;
     for (const auto& entry :

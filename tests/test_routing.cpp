@@ -28,8 +28,9 @@ struct Problem {
         bias(s.parents * s.parent_pose, 1), grad_parents(batch * s.parents * s.parent_pose, 1),
         biased(biased), sums(options.iterations * batch * s.parents * s.parent_pose, 3),
         outputs(sums.size(), 1), parents(batch * s.parents * s.parent_pose, 1),
-        couplings(batch * s.children * s.parents, 1), grad_children(children.size(), 1),
-        grad_weights(weights.size(), 1), grad_bias(bias.size(), 3) {
+        couplings(options.iterations * batch * s.children * s.parents, 1),
+        grad_children(children.size(), 1), grad_weights(weights.size(), 1),
+        grad_bias(bias.size(), 3) {
     Random random(seed);
     children.fill(random, -1, 1);
     weights.fill(random, -scale, scale);
@@ -231,7 +232,7 @@ TEST_CASE("the softmax runs over parents: their couplings to any child sum to on
     const double c00 = 1 / (1 + std::exp(-1.0)), c11 = 1 / (1 + std::exp(-27.0 / 13));
     const double want[4] = {c00, 1 - c00, 1 - c11, c11};
     for (Index n = 0; n < 4; ++n)
-      CHECK(std::abs(p.couplings[n] - want[n]) < 8 * sweep::epsilon);
+      CHECK(std::abs(p.couplings[4 + n] - want[n]) < 8 * sweep::epsilon);
     CHECK(std::abs(p.sums[2] - 2 * c00) < 16 * sweep::epsilon);
     CHECK(std::abs(p.sums[3] - 3 * c11) < 16 * sweep::epsilon);
   });
@@ -242,7 +243,7 @@ TEST_CASE("couplings over parents sum to one, or to less with none of the above"
     for (bool none : {false, true}) {
       Problem p({40, 10, 5, 8, none}, 3, {3, false}, false, 5);
       p.forward();
-      for (Index n = 0; n < 3 * 40; ++n) {
+      for (Index n = 0; n < 3 * 3 * 40; ++n) {
         double total = 0;
         for (Index j = 0; j < 10; ++j)
           total += p.couplings[n * 10 + j];
@@ -255,11 +256,12 @@ TEST_CASE("couplings over parents sum to one, or to less with none of the above"
   });
 }
 
-TEST_CASE("the couplings returned are the ones that were used") {
+TEST_CASE("the couplings returned are the ones that were used, in every iteration") {
   for_each_isa([] {
     Problem p({40, 10, 5, 3, true}, 17, {3, false}, false, 6);
     p.forward();
-    for (Index b : {0, 16})
+    const auto check = [&](Index t, Index b) {
+      const real* couplings = p.couplings.data() + (t * 17 + b) * 40 * 10;
       for (Index j = 0; j < 10; ++j)
         for (Index e = 0; e < 5; ++e) {
           double sum = 0, magnitude = 0;
@@ -268,13 +270,17 @@ TEST_CASE("the couplings returned are the ones that were used") {
             for (Index d = 0; d < 3; ++d)
               vote += double(p.weights[((i * 10 + j) * 5 + e) * 3 + d]) *
                       double(p.children[(b * 40 + i) * 3 + d]);
-            sum += double(p.couplings[(b * 40 + i) * 10 + j]) * vote;
-            magnitude += std::abs(double(p.couplings[(b * 40 + i) * 10 + j]) * vote);
+            sum += double(couplings[i * 10 + j]) * vote;
+            magnitude += std::abs(double(couplings[i * 10 + j]) * vote);
           }
           // A coupling is off by a few ulp times the size of its logit, which is below 8.
-          CHECK(std::abs(p.sums[((2 * 17 + b) * 10 + j) * 5 + e] - sum) <
+          CHECK(std::abs(p.sums[((t * 17 + b) * 10 + j) * 5 + e] - sum) <
                 64 * sweep::epsilon * magnitude);
         }
+    };
+    for (Index t : {0, 1, 2})
+      for (Index b : {0, 16})
+        check(t, b);
   });
 }
 

@@ -12,6 +12,14 @@ std::string class_name(const Dataset& data, std::int64_t k) {
                                                   : std::to_string(k);
 }
 
+/// Of several labels in a picture, those that were not found, in percent.
+double missed_percent(const Evaluation& e) {
+  std::int64_t found = 0;
+  for (std::int64_t k = 0; k < e.classes; ++k)
+    found += e.confusion[std::size_t(k * e.classes + k)];
+  return 100.0 * (1 - double(found) / double(e.count * e.labels_per_image));
+}
+
 std::int64_t row_sum(const Evaluation& e, std::int64_t row) {
   std::int64_t sum = 0;
   for (std::int64_t column = 0; column < e.classes; ++column)
@@ -28,6 +36,8 @@ void print_json(const Evaluation& e, const Dataset& data, const std::string& spl
   report["count"] = e.count;
   report["wrong"] = e.wrong;
   report["error_percent"] = e.error_percent();
+  if (e.labels_per_image > 1)
+    report["labels_missed_percent"] = missed_percent(e);
   report["loss"] = e.loss;
   for (std::int64_t k = 0; k < e.classes; ++k) {
     const auto* row = &e.confusion[std::size_t(k * e.classes)];
@@ -40,8 +50,12 @@ void print_json(const Evaluation& e, const Dataset& data, const std::string& spl
 }
 
 void print_tables(const Evaluation& e, const Dataset& data) {
-  std::printf("error %.2f %% (%lld of %lld), loss %.4f\n\n", e.error_percent(),
-              (long long)(e.wrong), (long long)(e.count), e.loss);
+  std::printf("error %.2f %% (%lld of %lld), loss %.4f\n", e.error_percent(), (long long)(e.wrong),
+              (long long)(e.count), e.loss);
+  if (e.labels_per_image > 1)
+    std::printf("all %lld classes of a picture must be right; %.2f %% of them were missed\n",
+                (long long)(e.labels_per_image), missed_percent(e));
+  std::printf("\n");
   std::printf("%-20s %8s %8s %8s\n", "class", "pictures", "wrong", "error %");
   for (std::int64_t k = 0; k < e.classes; ++k) {
     const std::int64_t count = row_sum(e, k);
@@ -60,11 +74,30 @@ void print_tables(const Evaluation& e, const Dataset& data) {
   std::printf("\n");
 }
 
+/// Of the first two elements of the class capsules.
+void print_position(const PositionReport& r, double pixels, bool json) {
+  if (json) {
+    nlohmann::ordered_json report;
+    report["count"] = r.count;
+    report["r_squared"] = r.r_squared;
+    report["pixels"] = pixels;
+    report["moved"] = r.moved;
+    report["deviation"] = r.deviation;
+    std::printf("%s\n", report.dump(2).c_str());
+    return;
+  }
+  std::printf("the first two elements of the true class's capsule, %lld pictures\n%18s %8s %8s\n",
+              (long long)(r.count), "", "x", "y");
+  std::printf("R^2 of position    %8.3f %8.3f\n", r.r_squared[0], r.r_squared[1]);
+  std::printf("moved, of %.3g px   %8.2f %8.2f\ndeviation          %8.2f %8.2f\n", pixels,
+              r.moved[0], r.moved[1], r.deviation[0], r.deviation[1]);
+}
+
 int run(int argc, char** argv) {
   std::string checkpoint, data_name, data_dir = "data", split = "test";
   std::int64_t batch = 128;
   int threads = 1, crops = 1;
-  bool json = false;
+  bool json = false, position = false;
   CLI::App app("Tells the error of a checkpoint on a data set, by class, with the confusions.");
   app.add_option("CHECKPOINT", checkpoint, "A .safetensors file or a run folder (its best one)")
       ->required();
@@ -74,7 +107,7 @@ int run(int argc, char** argv) {
   app.add_option("--data-dir", data_dir, "Where data sets are")->capture_default_str();
   app.add_option("--split", split,
                  "Which part of it; familiar: test pictures from the viewpoints trained on, of "
-                 "-azimuth and -elevation")
+                 "-azimuth and -elevation, or only moved, of affine-mnist and affnist")
       ->check(cli::one_of({"test", "train", "familiar"}))
       ->capture_default_str();
   app.add_option("--batch", batch, "Pictures at a time")
@@ -85,6 +118,9 @@ int run(int argc, char** argv) {
          "13: sum what the network says of the middle of a picture and of 12 crops around it")
       ->check(cli::one_of({"1", "13"}))
       ->capture_default_str();
+  app.add_flag("--position", position,
+               "Tell instead how well the first two elements of its capsules know where things "
+               "are, and move what is reconstructed: see coordinate_shift");
   cli::add_threads(app, threads);
   app.add_flag("--json", json, "Print one JSON object");
   if (const auto code = cli::parse(app, argc, argv))
@@ -111,6 +147,11 @@ int run(int argc, char** argv) {
     std::fprintf(stderr, "note: the classes of %s are not those of %s, which it was trained on\n",
                  data.name.c_str(), loaded.info.data.c_str());
   loaded.model->freeze(std::min(batch, data.count));
+  if (position) {
+    const PositionOptions options{.batch = batch, .view = view};
+    print_position(measure_position(*loaded.model, data, options), options.pixels, json);
+    return 0;
+  }
   const auto offsets = crops > 1 ? thirteen_crops() : std::vector<CropOffset>{};
   const Evaluation result =
       evaluate(*loaded.model, data, {.batch = batch, .view = view, .crops = offsets});

@@ -2,9 +2,7 @@
 // set.
 #include "cli.h"
 #include "data/toys.h"
-#include "progress.h"
-
-#include <functional>
+#include "maker.h"
 
 namespace {
 
@@ -22,60 +20,11 @@ struct ToysArguments {
   bool quiet = false;
 };
 
-/// Tells how many of something are done, how fast, and when the rest will be.
-class Maker {
-public:
-  Maker(std::string name, const char* unit, bool quiet)
-      : name_(std::move(name)), unit_(unit), line_(quiet) {}
-
-  /// False when a signal asks for an end.
-  bool operator()(std::int64_t done, std::int64_t count) {
-    if (line_.due()) {
-      const double rate = double(done) / seconds();
-      char after[96];
-      std::snprintf(after, sizeof after, "%lld/%lld %s  %.0f %s/s  left %s", (long long)(done),
-                    (long long)(count), unit_, rate, unit_,
-                    cli::duration(double(count - done) / rate).c_str());
-      line_.show(name_ + " ", double(done) / double(count), after);
-    }
-    return cli::stop_signal == 0;
-  }
-
-  void finish(bool made, const std::string& folder) {
-    line_.clear();
-    if (made && !line_.quiet())
-      std::printf("%s in %s, made in %s\n", name_.c_str(), folder.c_str(),
-                  cli::duration(seconds()).c_str());
-    std::fflush(stdout);
-  }
-
-private:
-  double seconds() const {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
-  }
-
-  std::string name_;
-  const char* unit_;
-  cli::ProgressLine line_;
-  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
-};
-
-/// The exit code of a program that was stopped.
-int stopped() {
-  std::printf("stopped; what was not yet done is not there\n");
-  return 128 + cli::stop_signal;
-}
-
 int render_toys(const ToysArguments& a) {
   cli::catch_stop_signals();
-  for (const auto& [split, name] :
-       {std::pair{Split::train, "toys to train on"}, std::pair{Split::test, "toys to test on"}}) {
-    Maker maker(name, "pairs", a.quiet);
-    const bool made = make_toys(a.out, split, a.options, std::ref(maker));
-    maker.finish(made, a.out);
-    if (!made)
-      return stopped();
-  }
+  for (const Split split : {Split::train, Split::test})
+    if (!cli::make_toys_part(a.out, split, a.options, a.quiet))
+      return cli::stopped_making();
   return 0;
 }
 
@@ -89,10 +38,10 @@ struct FacesArguments {
 
 int render_faces(const FacesArguments& a) {
   cli::catch_stop_signals();
-  Maker maker("faces", "pictures", a.quiet);
+  cli::Maker maker("faces", "pictures", a.quiet);
   const bool made = make_faces(a.out, a.options, std::ref(maker));
   maker.finish(made, a.out);
-  return made ? 0 : stopped();
+  return made ? 0 : cli::stopped_making();
 }
 
 // --- render sheet
@@ -103,16 +52,15 @@ struct SheetArguments {
 };
 
 /// Grey or colour as it is; of a stereo pair the left picture beside the right one.
-Tensor picture_of(const Dataset& data, std::int64_t i) {
-  Tensor pixels({data.height, data.width, data.channels});
-  data.copy_image(i, pixels.data());
-  if (data.channels != 2)
+Tensor picture_of(const Tensor& pixels) {
+  const std::int64_t H = pixels.shape()[0], W = pixels.shape()[1];
+  if (pixels.shape()[2] != 2)
     return pixels;
-  Tensor pair({data.height, 2 * data.width, 1});
-  for (std::int64_t y = 0; y < data.height; ++y)
-    for (std::int64_t x = 0; x < data.width; ++x)
+  Tensor pair({H, 2 * W, 1});
+  for (std::int64_t y = 0; y < H; ++y)
+    for (std::int64_t x = 0; x < W; ++x)
       for (std::int64_t eye = 0; eye < 2; ++eye)
-        pair.at({y, eye * data.width + x, 0}) = pixels.at({y, x, eye});
+        pair.at({y, eye * W + x, 0}) = pixels.at({y, x, eye});
   return pair;
 }
 
@@ -123,17 +71,25 @@ int render_sheet(const SheetArguments& a) {
   std::vector<std::vector<std::int64_t>> members(std::size_t(data.classes));
   for (std::int64_t i = 0; i < data.count; ++i)
     members[std::size_t(data.labels[std::size_t(i)])].push_back(i);
-  const Shape one = picture_of(data, 0).shape();
-  Tensor pictures({data.classes * a.columns, one[0], one[1], one[2]});
+  const bool stereo = data.channels == 2;
+  Tensor pictures({data.classes * a.columns, data.height, (stereo ? 2 : 1) * data.width,
+                   stereo ? 1 : data.channels});
+  std::vector<std::int64_t> chosen, places;
   for (std::int64_t k = 0; k < data.classes; ++k) {
     const auto& row = members[std::size_t(k)];
-    for (std::int64_t c = 0; c < std::min(a.columns, std::ssize(row)); ++c) {
-      const std::int64_t i =
-          row[std::size_t(c * std::ssize(row) / std::min(a.columns, std::ssize(row)))];
-      const Tensor picture = picture_of(data, i);
-      std::copy_n(picture.data(), picture.elements(),
-                  pictures.data() + (k * a.columns + c) * picture.elements());
+    const std::int64_t columns = std::min(a.columns, std::ssize(row));
+    for (std::int64_t c = 0; c < columns; ++c) {
+      chosen.push_back(row[std::size_t(c * std::ssize(row) / columns)]);
+      places.push_back(k * a.columns + c);
     }
+  }
+  // As a network is shown them.
+  Loader loader(data, chosen, {.batch = 1, .shuffle = false, .augment = false, .prefetch = false});
+  Batch batch;
+  for (const std::int64_t place : places) {
+    loader.next(batch);
+    const Tensor one = picture_of(batch.images.reshape({data.height, data.width, data.channels}));
+    std::copy_n(one.data(), one.elements(), pictures.rows(place, place + 1).data());
   }
   write_png(a.out, contact_sheet(pictures, a.columns, 2));
   std::printf("%lld pictures of %s, a row a class: %s\n", (long long)(data.count),

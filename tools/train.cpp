@@ -1,9 +1,12 @@
 // Trains a network on labelled pictures and, at the end, tells its error on the test set.
 #include "cli.h"
+#include "data/norb.h"
+#include "maker.h"
 #include "models/capsnet_config.h"
 #include "models/matrix_capsnet_config.h"
 #include "progress.h"
 #include "train/fields.h"
+#include "train/run_report.h"
 
 #include <sys/resource.h>
 
@@ -20,6 +23,7 @@ struct Arguments {
   TrainOptions options;
   std::string schedule = schedule_name(options.schedule.kind);
   bool quiet = false;
+  bool instead = false; // toys, since MNIST is not there
 };
 
 void describe(CLI::App& app, Arguments& a) {
@@ -107,6 +111,8 @@ void describe(CLI::App& app, Arguments& a) {
       ->check(cli::number(0, false));
   add("--history-steps", o.history_steps, "Steps between lines of history within an epoch; 0: none")
       ->check(cli::whole(0));
+  app.add_flag("--tensorboard", o.tensorboard,
+               "Write the history to an event file, too, which TensorBoard reads");
   app.add_option("--config", a.config,
                  "Options from a file such as a run's config.json; those on "
                  "the command line count more");
@@ -121,12 +127,42 @@ std::string default_folder(const std::string& data) {
   return "runs/" + name.substr(name.find_last_of("/:") + 1);
 }
 
+bool is_there(const std::string& path) {
+  return std::filesystem::exists(path) || std::filesystem::exists(path + ".gz");
+}
+
+bool mnist_is_there(const std::string& data_dir) {
+  for (const char* part :
+       {"train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"})
+    if (!is_there(data_dir + "/mnist/" + part + "-ubyte"))
+      return false;
+  return true;
+}
+
+/// Makes those parts of toys that are not there; false when stopped.
+bool make_toys_if_missing(const Arguments& a) {
+  const std::string folder = a.data_dir + "/toys";
+  for (const Split split : {Split::train, Split::test}) {
+    const NorbPaths paths = norb_paths("toys", split, folder);
+    if (is_there(paths.dat) && is_there(paths.cat) && is_there(paths.info))
+      continue;
+    if (!cli::make_toys_part(folder, split, {}, a.quiet))
+      return false;
+  }
+  return true;
+}
+
 /// Fills in options from the run to be resumed, or from a configuration file. Returns that file's
 /// fields.
 Fields settle(CLI::App& app, Arguments& a) {
   // Facts in a config.json that are no options.
   const std::vector<std::string> facts = {"mereo", "isa", "pictures", "schedule_total",
                                           "margin_total"};
+  // Where nobody says what to train on, it is MNIST if it is to be had.
+  a.instead = app.get_option("--data")->count() == 0 && a.config.empty() &&
+              !(a.options.resume && !a.out.empty()) && !mnist_is_there(a.data_dir);
+  if (a.instead)
+    a.data = "toys";
   if (a.out.empty())
     a.out = default_folder(a.data);
   const bool run = std::filesystem::exists(a.out + "/last.safetensors");
@@ -171,7 +207,8 @@ Fields settle(CLI::App& app, Arguments& a) {
                      {"margin_steps", a.options.margin_steps},
                      {"channels", std::int64_t(a.channels)},
                      {"save_seconds", a.options.save_seconds},
-                     {"history_steps", a.options.history_steps}};
+                     {"history_steps", a.options.history_steps},
+                     {"tensorboard", std::int64_t(a.options.tensorboard)}};
   return fields;
 }
 
@@ -219,6 +256,11 @@ std::unique_ptr<Model> build(const Arguments& a, const Dataset& data, const Fiel
   set(wanted, "width", a.options.view.seen(data.width));
   set(wanted, "channels", data.channels);
   set(wanted, "classes", data.classes);
+  std::erase_if(wanted, [](const auto& field) { return field.first == "labels_per_image"; });
+  if (data.labels_per_image > 1) // networks that know of one alone have no such key
+    set(wanted, "labels_per_image", data.labels_per_image);
+  if (a.instead && a.model == "capsnet")
+    set(wanted, "decoder", false); // their usual view standardises them
   const Fields settings = single_settings(a);
   if (!a.preset.empty())
     for (const auto& [key, value] : matrix_capsnet_preset(a.preset))
@@ -296,6 +338,7 @@ void report_test(const TrainResult& result, const Dataset& test, const Arguments
     report.emplace_back("last_test_error_percent", error);
   }
   write_file_atomically(a.out + "/test.json", to_json(report) + "\n");
+  write_run_report(a.out);
 }
 
 /// Most memory this process had at any time, in MiB.
@@ -325,6 +368,15 @@ int run(int argc, char** argv) {
     return *code;
   const Fields file = settle(app, a);
   set_threads(a.threads);
+  cli::catch_stop_signals();
+  if (a.instead) {
+    std::fprintf(stderr,
+                 "note: MNIST is not in %s/mnist (tools/fetch.sh mnist fetches it): training on "
+                 "toys instead\n",
+                 a.data_dir.c_str());
+    if (!make_toys_if_missing(a))
+      return cli::stopped_making();
+  }
   const PictureOptions form{a.channels, a.image_size, a.image_size};
   const Dataset training = load_dataset(a.data, Split::train, a.data_dir, form);
   const std::optional<Dataset> test = load_test(a, form);
@@ -334,7 +386,6 @@ int run(int argc, char** argv) {
   if (!a.quiet)
     show_configuration(a, *model);
 
-  cli::catch_stop_signals();
   cli::Progress progress(a.quiet);
   const TrainResult result = train(*model, training, a.options, progress);
   progress.clear();

@@ -7,6 +7,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 namespace mereo {
 
@@ -83,10 +84,10 @@ public:
   virtual ~CapsuleLayer() = default;
   /// children: poses (B, H, W, I, rows inner), activations (B, H, W, I) where they have some ->
   /// poses (B, OH, OW, J, rows columns), and activations (B, OH, OW, J) unless a capsule's length
-  /// says whether it is there. `couplings`, where not empty, is a tensor (H, W, I, KH, KW, J) that
-  /// receives the last ones of one image, as in em_routing().
+  /// says whether it is there. `couplings`, where not null, becomes a tensor (H, W, I, KH, KW, J)
+  /// for each iteration, those of the only image, as in em_routing().
   virtual Capsules forward(Tape& tape, const Parameters& parameters, const Capsules& children,
-                           Mode mode, const Tensor& couplings = {}) const = 0;
+                           Mode mode, std::vector<Tensor>* couplings = nullptr) const = 0;
 };
 
 /// One way to route.
@@ -129,9 +130,10 @@ public:
     Initialiser weights, bias_start;
   };
   RoutedCapsules(Parameters& parameters, std::string name, const Options& options);
-  /// children (B, H, W, types, D), or (B, I, D), -> (B, 1, 1, J, E).
+  /// children (B, H, W, types, D), or (B, I, D), which counts as (B, I, 1, 1, D), -> (B, 1, 1, J,
+  /// E).
   Capsules forward(Tape& tape, const Parameters& parameters, const Capsules& children, Mode mode,
-                   const Tensor& couplings = {}) const override;
+                   std::vector<Tensor>* couplings = nullptr) const override;
 
 private:
   std::string name_;

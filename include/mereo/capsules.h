@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <span>
+#include <vector>
 
 namespace mereo {
 
@@ -27,9 +28,9 @@ struct DynamicRouting {
 /// children (B, I, D), weights (I, J, E, D), bias (J, E) or empty -> parents (B, J, E).
 /// The votes (B, I, J, E) of a batch are never stored: each pass, the backward included, computes
 /// them again in cache. Those of a few images are, in the forward pass. `couplings`, where not
-/// empty, is a tensor (B, I, J) that receives the last iteration's.
+/// null, becomes a tensor (B, I, J) for each iteration.
 Variable dynamic_routing(Tape& tape, Variable children, Variable weights, Variable bias,
-                         const DynamicRouting& options, const Tensor& couplings = {});
+                         const DynamicRouting& options, std::vector<Tensor>* couplings = nullptr);
 
 /// A grid of capsules: poses (B, H, W, types, pose) and, where they have them, activations (B, H,
 /// W, types) in [0, 1].
@@ -88,15 +89,15 @@ struct EmRouting {
 /// coordinate_scale adds that many times a child's place, ((y + 1/2) / H, (x + 1/2) / W), to the
 /// translation of its votes, the first two elements of the last column (of a vector: to its first
 /// two).
-/// `couplings`, where not empty, is a tensor (H, W, I, KH, KW, J) that receives the last
-/// iteration's R of one image, zero where there is no parent; KH = KW = 1 where there is one place
-/// of parents. The votes are never stored: each pass forms those of a child again in cache.
+/// `couplings`, where not null, becomes a tensor (H, W, I, KH, KW, J) for each iteration, its R of
+/// the only image, zero where there is no parent; KH = KW = 1 where there is one place of parents.
+/// The votes are never stored: each pass forms those of a child again in cache.
 Capsules em_routing(Tape& tape, const Capsules& children, Variable transforms, Variable beta_u,
                     Variable beta_a, const Connection& connection, const EmRouting& options,
-                    double coordinate_scale = 0, const Tensor& couplings = {});
+                    double coordinate_scale = 0, std::vector<Tensor>* couplings = nullptr);
 
 /// Keeps one capsule of each image and zeroes the others: (B, J, E) -> (B, J * E). which[b] in [0,
-/// J).
+/// J). With L choices an image, which (B, L), one row after the other: (B * L, J * E).
 Variable mask(Tape& tape, Variable capsules, std::span<const std::int32_t> which);
 
 struct MarginLoss {
@@ -104,8 +105,9 @@ struct MarginLoss {
   double present = 0.9, absent = 0.1, absent_weight = 0.5;
 };
 
-/// Mean over the batch of sum_k T_k max(0, m+ - |v_k|)^2 + lambda (1 - T_k) max(0, |v_k| - m-)^2.
-/// lengths (B, J); labels in [0, J).
+/// Mean over the batch of sum_k T_k max(0, m+ - |v_k|)^2 + lambda (1 - T_k) max(0, |v_k| - m-)^2,
+/// T_k being 1 for every class among the image's labels. lengths (B, J); labels (B) or (B, L), in
+/// [0, J).
 Variable margin_loss(Tape& tape, Variable lengths, std::span<const std::int32_t> labels,
                      const MarginLoss& options);
 

@@ -27,6 +27,9 @@ struct Dataset {
   std::vector<std::int32_t> labels;       // (count), each in [0, classes)
   std::vector<std::string> class_names;   // (classes)
   std::vector<Viewpoint> viewpoints = {}; // (count), or empty where nothing is known of them
+  /// What a Loader makes of them: pictures moved along each axis by up to so many pixels and, where
+  /// there are more labels than one, so many of them, of different classes, one over the other.
+  std::int64_t labels_per_image = 1, max_move = 0;
 
   std::int64_t image_size() const { return height * width * channels; }
   /// Writes picture i to out (height, width, channels), divided by 255 and moved down by dy and
@@ -37,7 +40,8 @@ struct Dataset {
 };
 
 /// The test set of the viewpoint experiments (see load_dataset()) holds the viewpoints that
-/// training has not seen; familiar is the rest of it.
+/// training has not seen; familiar is the rest of it. Of digits that are transformed to test,
+/// familiar are the test digits that are only moved, as those to train.
 enum class Split { train, test, familiar };
 
 // --- readers; each checks every claim of its files and throws Error naming the file
@@ -78,6 +82,10 @@ Dataset read_norb(const std::string& dat_path, const std::string& cat_path,
                   const std::string& info_path, const PictureOptions& options = {},
                   const std::function<bool(const Viewpoint&)>& keep = nullptr);
 
+/// Files of affNIST's transformed parts, of MATLAB's version 5, joined: a struct affNISTdata with
+/// image, a column of bytes for each picture, and label_int.
+Dataset read_affnist(const std::vector<std::string>& paths);
+
 // --- by name
 
 /// Names that load_dataset() knows, besides "folder:PATH".
@@ -93,11 +101,30 @@ std::vector<std::string> dataset_names();
 /// pictures from the others; and, as Split::familiar, test pictures from the same third.
 /// "faces-rotated", "faces-shifted" and "faces-scrambled" have the training pictures of faces and
 /// another test set: see make_faces().
+/// "multi-mnist" has the digits of MNIST for pairs of overlapping ones (Sabour, Frosst, Hinton
+/// 2017, section 6): on 36x36 pixels, each moved by up to 4. "affine-mnist" is made from MNIST in
+/// affNIST's protocol (same paper): training digits are moved by up to 6 pixels on 40x40, test
+/// digits transformed (see transform_digits()). "affnist" has the same training digits and
+/// affNIST's own test pictures, from test.mat or all of test_batches/*.mat.
 /// Throws Error with a hint how to fetch or to make it when a file is missing.
 Dataset load_dataset(const std::string& name, Split split, const std::string& data_dir = "data",
                      const PictureOptions& options = {});
 
 // --- made here
+
+/// What digits are put through, each number uniform in its range and drawn by seed and picture. The
+/// ranges are ours, after affNIST's.
+struct AffineRanges {
+  double rotation = 20;                       // degrees, either way
+  double shear = 0.2;                         // either way: x moves by so much of y
+  double least_scale = 0.8, most_scale = 1.2; // along x and y each by itself; applied first
+};
+
+/// The pictures (of one channel), transformed and placed on a black field of side x side, anywhere
+/// where no ink leaves it. Sampled bilinearly at 2x2 places of each pixel. Throws Error for
+/// pictures of several channels, and for ranges that are no numbers or lead to nothing.
+Dataset transform_digits(const Dataset& pictures, std::int64_t side = 40,
+                         const AffineRanges& ranges = {}, std::uint64_t seed = 1);
 
 struct ToysOptions {
   std::uint64_t seed = 1; // another one makes other toys
@@ -192,7 +219,8 @@ struct View {
 };
 
 /// How a data set is usually trained on. NORB sets (from 48x48): the view of the authors' code,
-/// brightness 63/255, contrast 0.8, crop 32, standardised. Others: shifted by up to 2 pixels.
+/// brightness 63/255, contrast 0.8, crop 32, standardised. Faces and digits that a Loader moves: as
+/// they are. Others: shifted by up to 2 pixels.
 View usual_view(const std::string& dataset_name);
 
 /// Pictures (B, H, W, C) as a network sees them that does not train: (B, seen(H), seen(W), C).
@@ -211,13 +239,21 @@ struct LoaderOptions {
   bool drop_last = false; // leave out a last batch that is not full
   View view = {};
   bool augment = true;  // with what is random in the view
+  int target_shift = 0; // with augment: see Batch::moves
   bool prefetch = true; // fill the next batch on a thread of its own
   std::uint64_t seed = 1;
 };
 
 struct Batch {
-  Tensor images;                     // (B, h, w, C) as the view has it; until the following next()
-  std::vector<std::int32_t> labels;  // (B)
+  Tensor images;                    // (B, h, w, C) as the view has it; until the following next()
+  std::vector<std::int32_t> labels; // (B), or (B, labels_per_image)
+  /// Of several labels, and with a target_shift, each one's picture alone, (B, labels_per_image, h,
+  /// w, C), only shifted and cut by the view; otherwise empty. As long as images.
+  Tensor targets;
+  /// With a target_shift, how far right and down each target is from where the image has it, in
+  /// whole pixels at random in [-target_shift, target_shift]: (B, labels_per_image, 2). Otherwise
+  /// empty. As long as images.
+  Tensor moves;
   std::vector<std::int64_t> indices; // (B) positions in the data set
 };
 
@@ -230,11 +266,14 @@ struct LoaderPosition {
 /// Hands out the chosen pictures batch by batch. The order depends on (seed, epoch), what is random
 /// in the view of a picture on (seed, epoch, its index): never on threads, prefetching, the batch
 /// size or what was asked before, so restore() continues with exactly the batches that would have
-/// followed. Once each of its two buffers was used, it allocates nothing.
+/// followed. So does where a picture is moved (Dataset::max_move), and which others, out of those
+/// chosen, come over it; only that without `augment` every epoch has what the first one had. Once
+/// each of its two buffers was used, it allocates nothing.
 class Loader {
 public:
-  /// Throws Error for a batch or view out of range, or an index out of the data set. Stands at the
-  /// start of epoch 0. dataset must outlive the loader and not change.
+  /// Throws Error for a batch or view out of range, an index out of the data set, or fewer classes
+  /// than an image has labels. Stands at the start of epoch 0. dataset must outlive the loader and
+  /// not change.
   Loader(const Dataset& dataset, std::vector<std::int64_t> indices, const LoaderOptions& options);
   ~Loader();
   Loader(const Loader&) = delete;

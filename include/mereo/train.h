@@ -44,6 +44,8 @@ struct TrainOptions {
   std::int64_t save_steps = 0;
   /// A line of history every so many steps, besides the one of every epoch; 0 for never.
   std::int64_t history_steps = 100;
+  /// Also write every line of history to an event file that TensorBoard reads.
+  bool tensorboard = false;
   /// What else the caller wants in config.json.
   Fields notes;
 };
@@ -79,8 +81,11 @@ struct TrainProgress {
   /// Of the epoch so far.
   double mean_loss, mean_error_percent;
   double learning_rate, gradient_norm;
-  /// Images per second over the last half minute; seconds until the last step at that rate.
+  /// Images per second over the last half minute; seconds until the end at that rate, the judging
+  /// of each epoch taken to last as long as the last one.
   double images_per_second, seconds_left;
+  /// Of the last epoch that was judged; not a number before.
+  double validation_error_percent;
 };
 
 struct EpochResult {
@@ -132,6 +137,10 @@ struct TrainResult {
 ///   last.safetensors       the newest checkpoint: see load_model()
 ///   best.safetensors       the checkpoint of the epoch with the lowest validation error
 ///   reconstructions.png    validation pictures over what the model makes of them
+///   report.html            the history as charts and tables, with those pictures, in one file
+///   curves.png             the charts alone
+///   events.out.tfevents.*  with options.tensorboard, a file of each process
+/// The report and the curves are drawn anew after each epoch and at every end, from the history.
 /// A run is a function of the options, the model and the data: a resumed one continues, also in the
 /// middle of an epoch, with the same bits as one never stopped, on any number of threads (of one
 /// instruction set: others round otherwise). When
@@ -164,12 +173,14 @@ struct EvaluationOptions {
 };
 
 struct Evaluation {
-  /// Pictures judged: fewer than asked for when the listener stopped it.
+  /// Pictures judged: fewer than asked for when the listener stopped it. Where a picture has
+  /// several labels, it is right when as many of the largest scores are just these.
   std::int64_t count = 0, wrong = 0;
-  std::int64_t classes = 0;
+  std::int64_t classes = 0, labels_per_image = 1;
   /// Mean loss, over crops too; the reconstruction is that of the predicted class.
   double loss = 0;
-  /// (classes, classes): how often a true class (row) was taken for another (column).
+  /// (classes, classes): how often a true class (row) was taken for another (column), of several
+  /// labels each by itself.
   std::vector<std::int64_t> confusion;
   double error_percent() const { return 100.0 * double(wrong) / double(count); }
 };
@@ -177,6 +188,36 @@ struct Evaluation {
 /// Classifies pictures, none of them changed at random. Throws Error when what the view leaves of
 /// them is not of the model's shape.
 Evaluation evaluate(Model& model, const Dataset& data, const EvaluationOptions& options = {});
+
+struct PositionOptions {
+  std::int64_t batch = 128;
+  /// Pictures are shown moved by up to so many pixels at random; what else a view does stays as it
+  /// is.
+  int max_shift = 2;
+  View view = {};
+  /// By how many pixels reconstructions are to be moved.
+  double pixels = 3;
+  std::uint64_t seed = 1;
+};
+
+/// What the first two elements of a true class's capsule have to do with the position of what it
+/// stands for: where the middle of its brightness is, in pixels to the right and down. First along
+/// x, then along y.
+struct PositionReport {
+  std::int64_t count = 0;
+  /// Share of the variance of positions within each class that both elements together tell, by an
+  /// affine map for each class that was fitted to every second picture; on the others.
+  double r_squared[2] = {};
+  /// Mean and standard deviation of how far reconstructions move when coordinate_scale times
+  /// `pixels` is added to the element of that axis.
+  double moved[2] = {}, deviation[2] = {};
+};
+
+/// See CapsNetConfig::coordinate_shift. Pixels darker than a tenth count for nothing. Throws Error
+/// for models without a decoder, other than capsnet, and of several labels; for fewer than two
+/// pictures; and as evaluate() does.
+PositionReport measure_position(Model& model, const Dataset& data,
+                                const PositionOptions& options = {});
 
 /// Throws Error, naming both shapes, unless what the view leaves of the pictures, and the classes,
 /// are what the model takes.

@@ -5,6 +5,7 @@
 //     b_ij += <u_hat_ij, v_j>
 //
 // The vjp runs the iterations backwards; kernels/table.h says how both do without storing votes.
+#include "capsules/couplings.h"
 #include "capsules/op_list.h"
 #include "kernels/routing.h"
 
@@ -40,7 +41,7 @@ void dynamic_routing_vjp(Tape& tape, const void* saved) {
 }
 
 RoutingShape check(const Shape& u, const Shape& w, const Variable& bias,
-                   const DynamicRouting& options, const Tensor& couplings) {
+                   const DynamicRouting& options) {
   const auto values = [&] { return "children " + u.text() + ", weights " + w.text(); };
   if (u.rank() != 3 || w.rank() != 4 || u[1] != w[0] || u[2] != w[3])
     throw Error("dynamic_routing", "children and weights do not fit", values(),
@@ -53,9 +54,6 @@ RoutingShape check(const Shape& u, const Shape& w, const Variable& bias,
   if (options.iterations < 1)
     throw Error("dynamic_routing", "there must be at least one iteration",
                 std::to_string(options.iterations));
-  if (!couplings.empty() && !(couplings.shape() == Shape{u[0], w[0], w[1]}))
-    throw Error("dynamic_routing", "couplings have the wrong shape", couplings.shape().text(),
-                "it is (B, I, J)");
   return {.children = w[0],
           .parents = w[1],
           .parent_pose = w[2],
@@ -68,8 +66,8 @@ RoutingShape check(const Shape& u, const Shape& w, const Variable& bias,
 const Op ops::dynamic_routing = {"dynamic_routing", dynamic_routing_vjp};
 
 Variable dynamic_routing(Tape& tape, Variable children, Variable weights, Variable bias,
-                         const DynamicRouting& options, const Tensor& couplings) {
-  const RoutingShape shape = check(children.shape(), weights.shape(), bias, options, couplings);
+                         const DynamicRouting& options, std::vector<Tensor>* couplings) {
+  const RoutingShape shape = check(children.shape(), weights.shape(), bias, options);
   const std::int64_t B = children.shape()[0], J = shape.parents, E = shape.parent_pose;
   const Variable parents = tape.output({B, J, E}, {children, weights, bias});
   const auto state_size = std::size_t(options.iterations * B * J * E);
@@ -77,9 +75,9 @@ Variable dynamic_routing(Tape& tape, Variable children, Variable weights, Variab
                               tape.arena().allocate_array<real>(state_size)};
   const RoutingOptions kernel_options = {.iterations = options.iterations,
                                          .stop_inner_gradient = options.stop_inner_gradient};
+  real* seen = couplings_of(couplings, options.iterations, {B, shape.children, J});
   routing_forward(shape, kernel_options, B, children.data(), weights.data(),
-                  bias.empty() ? nullptr : bias.data(), state, parents.data(), couplings.data(),
-                  tape.arena());
+                  bias.empty() ? nullptr : bias.data(), state, parents.data(), seen, tape.arena());
   tape.record(ops::dynamic_routing, parents,
               Saved{children, weights, bias, parents, shape, kernel_options, state});
   return parents;

@@ -75,7 +75,7 @@ public:
   }
 
   Capsules forward(Tape& tape, const Parameters& parameters, const Capsules& children, Mode mode,
-                   const Tensor& couplings) const override {
+                   std::vector<Tensor>* couplings) const override {
     const LayerScope scope(tape, name_.c_str());
     return em_routing(tape, children, parameters.on(tape, weight_, mode),
                       parameters.on(tape, beta_u_, mode), parameters.on(tape, beta_a_, mode),

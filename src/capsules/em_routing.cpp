@@ -2,6 +2,7 @@
 // <mereo/capsules.h>, their derivatives in kernels/em_routing_backward.cpp, and how neither stores
 // a vote in kernels/em_kernels.h.
 #include "kernels/em_routing.h"
+#include "capsules/couplings.h"
 #include "capsules/op_list.h"
 
 #include <mereo/capsules.h>
@@ -113,18 +114,18 @@ EmGrid check(const Capsules& children, const Variable& transforms, const Variabl
   return grid;
 }
 
-void check_couplings(const Tensor& couplings, const EmGrid& grid, std::int64_t batch,
-                     std::int64_t children, std::int64_t parents) {
-  const Shape wanted{grid.height,
-                     grid.width,
-                     children,
-                     grid.whole ? 1 : grid.kernel_height,
-                     grid.whole ? 1 : grid.kernel_width,
-                     parents};
-  if (batch != 1 || !(couplings.shape() == wanted))
-    throw Error("em_routing", "couplings have the wrong shape",
-                couplings.shape().text() + " for " + std::to_string(batch) + " images",
-                "of one image they are " + wanted.text());
+/// (H, W, I, KH, KW, J).
+Shape coupling_shape(const EmGrid& grid, std::int64_t batch, std::int64_t children,
+                     std::int64_t parents) {
+  if (batch != 1)
+    throw Error("em_routing", "couplings are those of one image", std::to_string(batch) + " images",
+                "ask for them image by image");
+  return {grid.height,
+          grid.width,
+          children,
+          grid.whole ? 1 : grid.kernel_height,
+          grid.whole ? 1 : grid.kernel_width,
+          parents};
 }
 
 } // namespace
@@ -133,7 +134,7 @@ const Op ops::em_routing = {"em_routing", em_routing_vjp};
 
 Capsules em_routing(Tape& tape, const Capsules& children, Variable transforms, Variable beta_u,
                     Variable beta_a, const Connection& connection, const EmRouting& options,
-                    double coordinate_scale, const Tensor& couplings) {
+                    double coordinate_scale, std::vector<Tensor>* couplings) {
   check_options(options, coordinate_scale);
   const EmGrid grid = check(children, transforms, beta_u, beta_a, connection, options.pose);
   const Shape& u = children.poses.shape();
@@ -151,8 +152,9 @@ Capsules em_routing(Tape& tape, const Capsules& children, Variable transforms, V
                                     .cost_scale = options.cost_scale,
                                     .variance_floor = options.variance_floor,
                                     .coordinate_scale = coordinate_scale};
-  if (!couplings.empty())
-    check_couplings(couplings, grid, B, u[3], J);
+  real* seen = couplings
+                   ? couplings_of(couplings, options.iterations, coupling_shape(grid, B, u[3], J))
+                   : nullptr;
 
   const auto inputs = {children.poses, children.activations, transforms, beta_u, beta_a};
   const std::int64_t OH = grid.out_height(), OW = grid.out_width();
@@ -163,7 +165,7 @@ Capsules em_routing(Tape& tape, const Capsules& children, Variable transforms, V
   const Saved saved = {children, parents, transforms,     beta_u, beta_a,
                        grid,     shape,   kernel_options, state};
   em_forward(grid, shape, kernel_options, B, saved.inputs(), state, parents.poses.data(),
-             parents.activations.data(), couplings.data(), tape.arena());
+             parents.activations.data(), seen, tape.arena());
   tape.record(ops::em_routing, parents.poses, parents.activations, saved);
   return parents;
 }

@@ -16,14 +16,22 @@ RoutedCapsules::RoutedCapsules(Parameters& parameters, std::string name, const O
 }
 
 Capsules RoutedCapsules::forward(Tape& tape, const Parameters& parameters, const Capsules& children,
-                                 Mode mode, const Tensor& couplings) const {
+                                 Mode mode, std::vector<Tensor>* couplings) const {
   const LayerScope scope(tape, name_.c_str());
-  const std::int64_t B = children.poses.shape()[0];
+  const Shape& shape = children.poses.shape();
+  const std::int64_t B = shape[0];
+  if (couplings && B != 1)
+    throw Error(name_, "couplings are those of one image", std::to_string(B) + " images",
+                "ask for them image by image");
   const std::int64_t I = options_.children, J = options_.parents;
   const Variable bias = bias_ < 0 ? Variable() : parameters.on(tape, bias_, mode);
-  const Variable parents = dynamic_routing(
-      tape, children.poses.reshape({B, I, options_.child_pose}), parameters.on(tape, weight_, mode),
-      bias, options_.routing, couplings.empty() ? couplings : couplings.reshape({B, I, J}));
+  const Variable parents =
+      dynamic_routing(tape, children.poses.reshape({B, I, options_.child_pose}),
+                      parameters.on(tape, weight_, mode), bias, options_.routing, couplings);
+  const bool grid = shape.rank() == 5;
+  for (std::size_t t = 0; couplings && t < couplings->size(); ++t)
+    (*couplings)[t] = (*couplings)[t].reshape(
+        {grid ? shape[1] : I, grid ? shape[2] : 1, grid ? shape[3] : 1, 1, 1, J});
   return {parents.reshape({B, 1, 1, J, options_.parent_pose}), {}};
 }
 

@@ -1,6 +1,5 @@
 #include "io/check_image.h"
-
-#include <mereo/io.h>
+#include "io/picture_bytes.h"
 
 #include <algorithm>
 #include <cstdlib>
@@ -34,9 +33,13 @@ const stbi_uc* bytes_of(std::string_view text) {
 } // namespace
 
 Image read_image(const std::string& path, int channels) {
+  return image_of_bytes(path, read_file(path, file_limit), channels);
+}
+
+Image image_of_bytes(const std::string& path, std::string_view file, int channels,
+                     std::int64_t most_pixels) {
   if (channels != 0 && channels != 1 && channels != 3)
     throw Error("read_image", "channels must be 1 (grey), 3 (RGB) or 0", std::to_string(channels));
-  const std::string file = read_file(path, file_limit);
   if (file.starts_with(png_signature))
     check_png(path, file);
   else if (file.starts_with("\xff\xd8"))
@@ -50,8 +53,7 @@ Image read_image(const std::string& path, int channels) {
     throw fail();
   if (channels == 0)
     channels = stored <= 2 ? 1 : 3;
-  // stb holds up to eight bytes a pixel while it decodes.
-  if (width < 1 || height < 1 || std::int64_t(width) * height * 4 > pixel_limit)
+  if (width < 1 || height < 1 || std::int64_t(width) * height > most_pixels)
     throw Error(path, "the picture is too large",
                 std::to_string(width) + " x " + std::to_string(height));
   const std::unique_ptr<stbi_uc, void (*)(void*)> pixels(

@@ -1,8 +1,7 @@
 // PNG as simple as it gets: rows without filter, packed by zlib. stb's writer ends the program
 // where memory runs out.
 #include "io/check_image.h"
-
-#include <mereo/io.h>
+#include "io/picture_bytes.h"
 
 #include <zlib.h>
 
@@ -41,8 +40,17 @@ std::string packed_rows(const std::string& path, const Image& image) {
 
 } // namespace
 
-void write_png(const std::string& path, const Tensor& pixels) {
-  const Image image = tensor_image(pixels);
+std::string png_bytes(const std::string& path, const Tensor& pixels) {
+  return png_bytes(path, tensor_image(pixels));
+}
+
+std::string png_bytes(const std::string& path, const Image& image) {
+  const std::int64_t bytes = std::int64_t(image.pixels.size());
+  if ((image.channels != 1 && image.channels != 3) || image.height < 1 || image.width < 1 ||
+      bytes != image.height * image.width * image.channels)
+    throw Error(path, "a picture needs 1 or 3 channels, and all its bytes",
+                std::to_string(bytes) + " bytes for " + std::to_string(image.height) + " x " +
+                    std::to_string(image.width) + " x " + std::to_string(image.channels));
   std::string header;
   append_big_endian(header, std::uint64_t(image.width));
   append_big_endian(header, std::uint64_t(image.height));
@@ -53,7 +61,15 @@ void write_png(const std::string& path, const Tensor& pixels) {
   append_chunk(file, "IHDR", header);
   append_chunk(file, "IDAT", packed_rows(path, image));
   append_chunk(file, "IEND", "");
-  write_file_atomically(path, file);
+  return file;
+}
+
+void write_png(const std::string& path, const Tensor& pixels) {
+  write_file_atomically(path, png_bytes(path, pixels));
+}
+
+void write_png(const std::string& path, const Image& image) {
+  write_file_atomically(path, png_bytes(path, image));
 }
 
 } // namespace mereo

@@ -35,7 +35,7 @@ struct Forward {
   real* sums;
   real* memory;
   real* couplings; // of one place, or null
-  real* shown;     // of all, where couplings is not null
+  real* shown;     // of all in every iteration, where couplings is not null
 
   template <class Body> void for_places(const Body& body) const {
     for (Index n = 0; n < layout.grid.places(); ++n)
@@ -59,8 +59,10 @@ struct Forward {
   void first() const {
     const EmKernels& kernel = layout.kernel;
     clear();
-    for_places([&](const EmPlace& place, Index) {
+    for_places([&](const EmPlace& place, Index n) {
       kernel.moments(layout.shape, place, layout.transforms, sums, memory);
+      if (couplings)
+        show(0, place, n, nullptr);
     });
     kernel.means(layout.shape, layout.records, sums, state);
     for_places([&](const EmPlace& place, Index) {
@@ -69,31 +71,27 @@ struct Forward {
     finish(0, state);
   }
 
-  void next(int t, bool last) const {
+  void next(int t) const {
     const real* before = state + (t - 1) * layout.parent_size;
     clear();
     for_places([&](const EmPlace& place, Index n) {
-      real* seen = last ? couplings : nullptr;
-      layout.kernel.route(layout.shape, place, layout.transforms, before, sums, seen, memory);
-      if (seen)
-        show(place, n, seen);
+      layout.kernel.route(layout.shape, place, layout.transforms, before, sums, couplings, memory);
+      if (couplings)
+        show(t, place, n, couplings);
     });
     finish(t, before);
   }
 
-  void show(const EmPlace& place, Index n, const real* from) const {
+  void show(int t, const EmPlace& place, Index n, const real* from) const {
     const EmShape& shape = layout.shape;
-    unpack_couplings(layout, place, from,
-                     shown + n * shape.child_types * layout.grid.window() * shape.parent_types);
+    const Index size = shape.child_types * layout.grid.window() * shape.parent_types;
+    unpack_couplings(layout, place, from, shown + (t * layout.grid.places() + n) * size);
   }
 
   void run() const {
-    const int T = layout.options.iterations;
     first();
-    for (int t = 1; t < T; ++t)
-      next(t, t + 1 == T);
-    if (couplings && T == 1)
-      for_places([&](const EmPlace& place, Index n) { show(place, n, nullptr); });
+    for (int t = 1; t < layout.options.iterations; ++t)
+      next(t);
   }
 
   /// Poses (out_places, J, H) and activations (out_places, J) from the last iteration's parents.
@@ -130,7 +128,9 @@ void em_forward(const EmGrid& grid, const EmShape& shape, const EmOptions& optio
   if (couplings) {
     seen = scratch.allocate_array<real>(
         std::size_t(shape.child_types * layout.most_parents * layout.blocks * layout.lanes));
-    std::fill_n(couplings, grid.places() * shape.child_types * grid.window() * J, real(0));
+    std::fill_n(couplings,
+                options.iterations * grid.places() * shape.child_types * grid.window() * J,
+                real(0));
   }
   parallel_for(batch, [&](Index b) {
     const Forward forward{layout,

@@ -47,7 +47,8 @@ struct EmInputs {
 std::int64_t em_state_size(const EmGrid& grid, const EmShape& shape, const EmOptions& options);
 
 /// Writes poses (B, out_places, J, rows columns), activations (B, out_places, J) and, where not
-/// null, the couplings of the first image (places, I, window, J), zero where there is no parent.
+/// null, the couplings of the first image in every iteration (iterations, places, I, window, J),
+/// zero where there is no parent.
 void em_forward(const EmGrid& grid, const EmShape& shape, const EmOptions& options,
                 std::int64_t batch, const EmInputs& in, real* state, real* poses, real* activations,
                 real* couplings, Arena& scratch);

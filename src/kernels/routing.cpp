@@ -11,7 +11,7 @@ namespace {
 
 using Index = std::int64_t;
 
-/// For inspection, not for speed: couplings (B, I, J) of the preference (B, J, E).
+/// Couplings (B, I, J) of the preference (B, J, E).
 void find_couplings(const RoutingShape& shape, Index batch, const real* children,
                     const real* weights, const real* preference, real* couplings) {
   const Index poses = shape.parents * shape.parent_pose, depth = shape.child_pose;
@@ -39,6 +39,21 @@ void find_couplings(const RoutingShape& shape, Index batch, const real* children
         c[j] = real(std::exp(double(c[j]) - largest) / total);
     }
   });
+}
+
+/// For inspection, not for speed: those of each iteration (iterations, B, I, J). preference is
+/// overwritten.
+void find_all_couplings(const RoutingShape& shape, int iterations, Index batch,
+                        const real* children, const real* weights, const RoutingState& state,
+                        real* preference, real* couplings) {
+  const Index size = batch * shape.parents * shape.parent_pose;
+  std::fill_n(preference, size, real(0));
+  for (int t = 0; t < iterations; ++t) {
+    find_couplings(shape, batch, children, weights, preference,
+                   couplings + t * batch * shape.children * shape.parents);
+    for (Index n = 0; n < size; ++n)
+      preference[n] += state.outputs[t * size + n];
+  }
 }
 
 /// With images as lanes.
@@ -82,7 +97,8 @@ void routing_forward(const RoutingShape& shape, const RoutingOptions& options, s
   forward(shape, options, batch, children, weights, bias, state, preference, scratch);
   std::copy_n(state.outputs + (options.iterations - 1) * size, size, parents);
   if (couplings)
-    find_couplings(shape, batch, children, weights, preference, couplings);
+    find_all_couplings(shape, options.iterations, batch, children, weights, state, preference,
+                       couplings);
 }
 
 } // namespace mereo

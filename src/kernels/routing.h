@@ -21,7 +21,8 @@ struct RoutingState {
 };
 
 /// children (B, I, D), weights (I, J, E, D), bias (J, E) or null -> parents (B, J, E) = the last
-/// iteration's outputs. couplings, where not null, receives the last iteration's (B, I, J).
+/// iteration's outputs. couplings, where not null, receives those of every iteration, (iterations,
+/// B, I, J).
 /// The bits depend neither on the number of threads nor on which other images are in the batch,
 /// only on whether they are few (see routing_few.h).
 void routing_forward(const RoutingShape& shape, const RoutingOptions& options, std::int64_t batch,

@@ -3,6 +3,7 @@
 #include "models/capsnet_config.h"
 #include "models/images.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace mereo {
@@ -28,6 +29,7 @@ void check(const CapsNetConfig& c) {
   positive("width", c.input.width);
   positive("channels", c.input.channels);
   positive("classes", c.input.classes);
+  positive("labels_per_image", c.input.labels_per_image);
   positive("kernel", c.kernel);
   positive("conv_filters", c.conv_filters);
   positive("primary_types", c.primary_types);
@@ -37,6 +39,10 @@ void check(const CapsNetConfig& c) {
   positive("decoder_hidden2", c.decoder_hidden2);
   positive("convolution_tile", c.convolution_tile);
   positive("routing_iterations", c.routing.iterations);
+  if (c.input.labels_per_image > c.input.classes)
+    throw Error("CapsNet", "an image cannot show more classes than there are",
+                std::to_string(c.input.labels_per_image) + " of " +
+                    std::to_string(c.input.classes));
   if (!(c.reconstruction_weight >= 0) || !std::isfinite(c.reconstruction_weight))
     throw Error("CapsNet", "reconstruction_weight must not be negative",
                 std::to_string(c.reconstruction_weight));
@@ -45,6 +51,15 @@ void check(const CapsNetConfig& c) {
       throw Error("CapsNet", std::string(what) + " must be a number", std::to_string(value));
   };
   finite("primary_scale", c.primary_scale);
+  finite("coordinate_scale", c.coordinate_scale);
+  const std::int64_t side = std::min(c.input.height, c.input.width);
+  if (c.coordinate_shift < 0 || c.coordinate_shift > side)
+    throw Error("CapsNet", "coordinate_shift must be from 0 to the size of the images",
+                std::to_string(c.coordinate_shift));
+  if (c.coordinate_shift > 0 && (!c.decoder || c.class_pose < 2))
+    throw Error("CapsNet", "coordinates are added to two elements of a capsule that is decoded",
+                "class_pose " + std::to_string(c.class_pose),
+                "coordinate_shift needs decoder=true and a class_pose of 2 or more");
   finite("margin_present", c.margin.present);
   finite("margin_absent", c.margin.absent);
   finite("margin_absent_weight", c.margin.absent_weight);
@@ -172,23 +187,33 @@ void CapsNet::thaw() {
 }
 
 Outputs CapsNet::forward(Tape& tape, const Tensor& images, std::span<const std::int32_t> labels,
-                         Mode mode, double /*progress*/) {
+                         Mode mode, double /*progress*/, const Targets& targets) {
   if (mode == Mode::training)
     thaw(); // the weights are about to change
+  check_labels("CapsNet", config_.input, images.shape()[0], labels);
+  const Capsules children = {primary(tape, images, mode), {}};
+  return judge(tape, classes_->forward(tape, parameters_, children, mode), images, labels, mode,
+               targets);
+}
+
+Outputs CapsNet::judge(Tape& tape, const Capsules& classes, const Tensor& images,
+                       std::span<const std::int32_t> labels, Mode mode, const Targets& targets) {
   Outputs out;
-  const Variable classes =
-      classes_->forward(tape, parameters_, {primary(tape, images, mode), {}}, mode).poses;
-  out.capsules = classes.reshape({images.shape()[0], config_.input.classes, config_.class_pose});
+  out.capsules =
+      classes.poses.reshape({images.shape()[0], config_.input.classes, config_.class_pose});
   const LayerScope scope(tape, "loss");
   out.scores = lengths(tape, out.capsules);
   if (decoder_) {
-    // The truth chooses the capsule while training, the longest one otherwise.
+    // The truth chooses the capsules while training, the longest ones are chosen otherwise.
     if (mode == Mode::evaluation || labels.empty())
-      predictions(out.scores, predicted_);
+      predict(out.scores, labels);
     const std::span<const std::int32_t> shown = mode == Mode::training && !labels.empty()
                                                     ? labels
                                                     : std::span<const std::int32_t>(predicted_);
-    out.reconstruction = decode(tape, out.capsules, shown, mode);
+    Variable masked = mask(tape, out.capsules, shown);
+    if (!targets.moves.empty())
+      masked = add_moves(tape, masked, shown, targets.moves);
+    out.reconstruction = decoder_->forward(tape, parameters_, masked, mode);
   }
   if (labels.empty())
     return out;
@@ -196,27 +221,84 @@ Outputs CapsNet::forward(Tape& tape, const Tensor& images, std::span<const std::
   out.loss = out.classification_loss;
   if (decoder_) {
     const real factor = real(config_.reconstruction_weight / double(images.shape()[0]));
-    out.reconstruction_loss = squared_error(tape, out.reconstruction, images, factor);
+    out.reconstruction_loss =
+        squared_error(tape, out.reconstruction, target_of(images, targets), factor);
     out.loss = add(tape, out.classification_loss, out.reconstruction_loss);
   }
   return out;
 }
 
+Inspection CapsNet::inspect(Tape& tape, const Tensor& image) {
+  check_single("CapsNet", image);
+  const Variable flat = primary(tape, image, Mode::evaluation);
+  const InputShape& in = config_.input;
+  const std::int64_t H = primary_grid(in.height, config_), W = primary_grid(in.width, config_);
+  const std::int64_t I = config_.primary_types, D = config_.primary_pose;
+  const Capsules children = {flat.reshape({1, H, W, I, D}), {}};
+  RoutedLayer layer;
+  layer.name = "classes";
+  const Capsules classes =
+      classes_->forward(tape, parameters_, children, Mode::evaluation, &layer.couplings);
+  Inspection seen;
+  seen.outputs = judge(tape, classes, image, {}, Mode::evaluation, {});
+  layer.child_poses = flat.value().reshape({H, W, I, D});
+  layer.child_activations = lengths(tape, flat).value().reshape({H, W, I});
+  layer.parent_poses = classes.poses.value().reshape({1, 1, in.classes, config_.class_pose});
+  layer.parent_activations = seen.outputs.scores.value().reshape({1, 1, in.classes});
+  seen.layers.push_back(layer);
+  const auto field = [&](std::int64_t size) {
+    const std::int64_t k = config_.kernel, inner = conv_grid(size, config_);
+    return ReceptiveField()
+        .through(k, 1, padding_before(size, k, 1, config_.padding))
+        .through(k, primary_stride, padding_before(inner, k, primary_stride, config_.padding));
+  };
+  seen.rows = field(in.height);
+  seen.columns = field(in.width);
+  return seen;
+}
+
+void CapsNet::predict(const Variable& scores, std::span<const std::int32_t> labels) {
+  predictions(scores, predicted_, config_.input.labels_per_image);
+  if (!labels.empty())
+    match_labels(predicted_, labels, config_.input.labels_per_image);
+}
+
+const Tensor& CapsNet::target_of(const Tensor& images, const Targets& targets) const {
+  if (targets.images.empty() && config_.input.labels_per_image == 1)
+    return images;
+  const InputShape& in = config_.input;
+  const Shape wanted{images.shape()[0], in.labels_per_image, in.height, in.width, in.channels};
+  if (targets.images.empty() || !(targets.images.shape() == wanted))
+    throw Error("CapsNet::forward", "the targets do not fit the images",
+                targets.images.empty() ? "none" : targets.images.shape().text(),
+                "what is reconstructed of each label: " + wanted.text());
+  return targets.images;
+}
+
+Variable CapsNet::add_moves(Tape& tape, Variable masked, std::span<const std::int32_t> which,
+                            const Tensor& moves) const {
+  const std::int64_t R = masked.shape()[0], E = config_.class_pose;
+  if (moves.elements() != 2 * R || E < 2)
+    throw Error("CapsNet::forward", "the moves do not fit",
+                moves.shape().text() + " for " + std::to_string(R) + " capsules of " +
+                    std::to_string(E) + " elements",
+                "two numbers for each label");
+  const Tensor added = Tensor::view(
+      tape.arena().allocate_array<real>(std::size_t(masked.elements())), masked.shape());
+  std::fill_n(added.data(), added.elements(), real(0));
+  for (std::int64_t r = 0; r < R; ++r) {
+    real* const pose = added.data() + (r * config_.input.classes + which[std::size_t(r)]) * E;
+    for (int axis = 0; axis < 2; ++axis)
+      pose[axis] = real(config_.coordinate_scale) * moves.data()[2 * r + axis];
+  }
+  return add(tape, masked, tape.constant(added));
+}
+
 Variable CapsNet::decode(Tape& tape, Variable capsules, std::span<const std::int32_t> which,
                          Mode mode) {
   if (!decoder_)
-    throw Error("CapsNet::decode", "this network has no decoder");
+    return Model::decode(tape, capsules, which, mode);
   return decoder_->forward(tape, parameters_, mask(tape, capsules, which), mode);
-}
-
-Tensor CapsNet::couplings(Tape& tape, const Tensor& image) {
-  if (image.shape().rank() != 4 || image.shape()[0] != 1)
-    throw Error("CapsNet::couplings", "not a single image", image.shape().text(),
-                "pass (1, H, W, C)");
-  const Tensor couplings(Shape{1, primary_count_, config_.input.classes});
-  classes_->forward(tape, parameters_, {primary(tape, image, Mode::evaluation), {}},
-                    Mode::evaluation, couplings);
-  return couplings.reshape({primary_count_, config_.input.classes});
 }
 
 } // namespace mereo

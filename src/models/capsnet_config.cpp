@@ -11,6 +11,7 @@ constexpr auto members = [](auto& c, const auto& visit) {
   visit("width", c.input.width);
   visit("channels", c.input.channels);
   visit("classes", c.input.classes);
+  visit("labels_per_image", c.input.labels_per_image);
   visit("kernel", c.kernel);
   visit("conv_filters", c.conv_filters);
   visit("primary_types", c.primary_types);
@@ -29,6 +30,8 @@ constexpr auto members = [](auto& c, const auto& visit) {
   visit("decoder_hidden1", c.decoder_hidden1);
   visit("decoder_hidden2", c.decoder_hidden2);
   visit("reconstruction_weight", c.reconstruction_weight);
+  visit("coordinate_shift", c.coordinate_shift);
+  visit("coordinate_scale", c.coordinate_scale);
   visit("primary_scale", c.primary_scale);
   visit("class_bias", c.class_bias);
   visit("authors_start", c.authors_start);

@@ -1,5 +1,7 @@
 #include "models/images.h"
 
+#include <algorithm>
+
 namespace mereo {
 
 std::int64_t output_size(std::int64_t size, std::int64_t kernel, std::int64_t stride,
@@ -7,6 +9,20 @@ std::int64_t output_size(std::int64_t size, std::int64_t kernel, std::int64_t st
   if (padding == Padding::same)
     return (size + stride - 1) / stride;
   return size < kernel ? 0 : (size - kernel) / stride + 1;
+}
+
+std::int64_t padding_before(std::int64_t size, std::int64_t kernel, std::int64_t stride,
+                            Padding padding) {
+  if (padding == Padding::valid)
+    return 0;
+  const std::int64_t out = output_size(size, kernel, stride, padding);
+  return std::max<std::int64_t>(0, (out - 1) * stride + kernel - size) / 2;
+}
+
+void check_single(const char* model, const Tensor& image) {
+  if (image.shape().rank() != 4 || image.shape()[0] != 1)
+    throw Error(std::string(model) + "::inspect", "not a single image", image.shape().text(),
+                "pass (1, H, W, C)");
 }
 
 void check_images(const char* model, const InputShape& input, const Tensor& images) {
@@ -17,6 +33,14 @@ void check_images(const char* model, const InputShape& input, const Tensor& imag
                 "images " + shape.text() + ", model " +
                     Shape{input.height, input.width, input.channels}.text(),
                 "images are (batch, height, width, channels)");
+}
+
+void check_labels(const char* model, const InputShape& input, std::int64_t B,
+                  std::span<const std::int32_t> labels) {
+  if (!labels.empty() && std::int64_t(labels.size()) != B * input.labels_per_image)
+    throw Error(std::string(model) + "::forward", "there are not as many labels as images have",
+                std::to_string(labels.size()) + " labels, " + std::to_string(B) + " images of " +
+                    std::to_string(input.labels_per_image));
 }
 
 } // namespace mereo

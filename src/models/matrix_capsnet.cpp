@@ -33,6 +33,10 @@ void check(const MatrixCapsNetConfig& c) {
   positive("width", c.input.width);
   positive("channels", c.input.channels);
   positive("classes", c.input.classes);
+  positive("labels_per_image", c.input.labels_per_image);
+  if (c.input.labels_per_image > 1 && c.loss != ClassLoss::margin)
+    throw Error("MatrixCapsNet", "only the margin loss takes several labels of an image",
+                std::to_string(c.input.labels_per_image), "loss=margin");
   positive("conv_kernel", c.conv_kernel);
   positive("conv_stride", c.conv_stride);
   positive("conv_filters", c.conv_filters);
@@ -118,6 +122,8 @@ MatrixCapsNet::MatrixCapsNet(const MatrixCapsNetConfig& config) : config_(config
   const auto add = [&](const char* name, const CapsuleLayerOptions& layer,
                        const RoutingChoice& routing) {
     grid = layer.parent_grid();
+    names_.emplace_back(name);
+    connections_.push_back(layer.connection);
     layers_.push_back(find_routing(routing.name).make(parameters_, name, layer, routing.options));
   };
   for (const auto& [name, layer] :
@@ -155,20 +161,60 @@ void MatrixCapsNet::freeze(std::int64_t batch) {
 }
 
 Outputs MatrixCapsNet::forward(Tape& tape, const Tensor& images,
-                               std::span<const std::int32_t> labels, Mode mode, double progress) {
+                               std::span<const std::int32_t> labels, Mode mode, double progress,
+                               const Targets& /*targets*/) {
   if (mode == Mode::training)
     thaw(); // the weights are about to change
   check_images("MatrixCapsNet", config_.input, images);
+  check_labels("MatrixCapsNet", config_.input, images.shape()[0], labels);
   const Variable features = conv_->forward(tape, parameters_, tape.constant(images), mode);
   Capsules capsules = primary_->forward(tape, parameters_, features, mode);
   for (const auto& layer : layers_)
     capsules = layer->forward(tape, parameters_, capsules, mode);
+  return judge(tape, capsules, labels, progress);
+}
+
+Inspection MatrixCapsNet::inspect(Tape& tape, const Tensor& image) {
+  check_single("MatrixCapsNet", image);
+  check_images("MatrixCapsNet", config_.input, image);
+  constexpr Mode mode = Mode::evaluation;
+  Inspection seen;
+  const Variable features = conv_->forward(tape, parameters_, tape.constant(image), mode);
+  Capsules capsules = primary_->forward(tape, parameters_, features, mode);
+  const auto poses = [](const Capsules& c) {
+    const Shape& s = c.poses.shape();
+    return c.poses.value().reshape({s[1], s[2], s[3], s[4]});
+  };
+  const auto activations = [&](const Capsules& c) {
+    const Shape& s = c.poses.shape();
+    const Variable a = c.activations.empty()
+                           ? lengths(tape, c.poses.reshape({1, s[1] * s[2] * s[3], s[4]}))
+                           : c.activations;
+    return a.value().reshape({s[1], s[2], s[3]});
+  };
+  for (std::size_t n = 0; n < layers_.size(); ++n) {
+    RoutedLayer layer;
+    layer.name = names_[n], layer.connection = connections_[n];
+    const Capsules parents =
+        layers_[n]->forward(tape, parameters_, capsules, mode, &layer.couplings);
+    layer.child_poses = poses(capsules), layer.child_activations = activations(capsules);
+    layer.parent_poses = poses(parents), layer.parent_activations = activations(parents);
+    seen.layers.push_back(layer);
+    capsules = parents;
+  }
+  seen.outputs = judge(tape, capsules, {}, 1);
+  seen.rows = seen.columns = ReceptiveField().through(config_.conv_kernel, config_.conv_stride);
+  return seen;
+}
+
+Outputs MatrixCapsNet::judge(Tape& tape, const Capsules& classes,
+                             std::span<const std::int32_t> labels, double progress) const {
   const LayerScope scope(tape, "loss");
-  const std::int64_t B = images.shape()[0], classes = config_.input.classes;
+  const std::int64_t B = classes.poses.shape()[0], K = config_.input.classes;
   Outputs out;
-  out.capsules = capsules.poses.reshape({B, classes, config_.pose_size});
-  out.scores = capsules.activations.empty() ? lengths(tape, out.capsules)
-                                            : capsules.activations.reshape({B, classes});
+  out.capsules = classes.poses.reshape({B, K, config_.pose_size});
+  out.scores = classes.activations.empty() ? lengths(tape, out.capsules)
+                                           : classes.activations.reshape({B, K});
   if (!labels.empty())
     out.loss = out.classification_loss = loss(tape, out.scores, labels, progress);
   return out;

@@ -34,7 +34,10 @@ Run::Run(Model& model, const Dataset& data, const TrainOptions& options, TrainLi
     : model_(model), data_(data), options_(options), listener_(listener),
       split_(carve_validation(data.labels, options.validation, options.seed)),
       loader_(data, split_.train,
-              {.batch = options.batch, .view = options.view, .seed = options.seed}),
+              {.batch = options.batch,
+               .view = options.view,
+               .target_shift = model.target_shift(),
+               .seed = options.seed}),
       optimizer_(
           make_optimizer(options.optimizer, std::int64_t(model.parameters().values().size()))) {
   recipe_ = recipe_fields(model, data, options);
@@ -57,6 +60,7 @@ TrainResult Run::run() {
   while (state_.position.epoch < options_.epochs)
     if (!run_epoch() || !finish_epoch()) {
       save(folder_.last());
+      folder_.write_report();
       return result(true);
     }
   return result(false);
@@ -70,6 +74,9 @@ void Run::begin() {
   if (!options_.resume) {
     folder_ = RunFolder::create(options_.directory);
     folder_.write_config(config);
+    folder_.write_report();
+    if (options_.tensorboard)
+      folder_.start_events(0);
     return;
   }
   folder_ = RunFolder::open(options_.directory);
@@ -79,6 +86,9 @@ void Run::begin() {
   state_ = file.about.state;
   state_.history_lines = folder_.keep_history(state_.history_lines);
   folder_.write_config(config);
+  folder_.write_report(); // of the history that is kept
+  if (options_.tensorboard)
+    folder_.start_events(state_.step);
 }
 
 void Run::announce() {
@@ -106,7 +116,7 @@ bool Run::run_epoch() {
     constexpr double memory = 20;
     const double kept = std::exp(-seconds / memory);
     recent_seconds_ = kept * recent_seconds_ + seconds;
-    recent_pictures_ = kept * recent_pictures_ + double(predicted_.size());
+    recent_pictures_ = kept * recent_pictures_ + double(batch_.indices.size());
     epoch_seconds_ += seconds;
     state_.seconds += seconds;
     report_step();
@@ -122,8 +132,8 @@ void Run::step() {
   tape_.reset();
   const double margin_steps = options_.margin_steps;
   const double progress = margin_steps > 0 ? std::min(1.0, double(state_.step) / margin_steps) : 1;
-  const Outputs outputs =
-      model_.forward(tape_, batch_.images, batch_.labels, Mode::training, progress);
+  const Outputs outputs = model_.forward(tape_, batch_.images, batch_.labels, Mode::training,
+                                         progress, {batch_.targets, batch_.moves});
   const double loss = outputs.loss.item();
   if (!std::isfinite(loss))
     fail_loss(loss);
@@ -147,11 +157,11 @@ void Run::account(const Outputs& outputs) {
   const auto item = [](const Variable& part) { return part.empty() ? 0.0 : double(part.item()); };
   progress_.margin = item(outputs.classification_loss);
   progress_.reconstruction = item(outputs.reconstruction_loss);
-  predictions(outputs.scores, predicted_);
-  const std::int64_t pictures = std::int64_t(predicted_.size());
+  const std::int64_t pictures = std::ssize(batch_.indices), each = data_.labels_per_image;
+  predictions(outputs.scores, predicted_, each);
+  match_labels(predicted_, batch_.labels, each);
   EpochSums& sums = state_.sums;
-  for (std::size_t i = 0; i < predicted_.size(); ++i)
-    sums.wrong += predicted_[i] != batch_.labels[i];
+  sums.wrong += count_wrong(predicted_, batch_.labels, each);
   sums.loss += progress_.loss * double(pictures);
   sums.margin += progress_.margin * double(pictures);
   sums.reconstruction += progress_.reconstruction * double(pictures);
@@ -175,7 +185,8 @@ bool Run::finish_epoch() {
   }
   write_reconstructions(folder_.pictures(), model_, data_, info_.view,
                         judge ? split_.validation : split_.train, tape_);
-  state_.seconds += seconds_since(start);
+  judging_seconds_ = seconds_since(start);
+  state_.seconds += judging_seconds_;
 
   const EpochResult epoch = epoch_result(judged);
   folder_.append_history(history_line(epoch));
@@ -195,6 +206,7 @@ bool Run::finish_epoch() {
     save(folder_.best());
   }
   save(folder_.last());
+  folder_.write_report();
   return true;
 }
 

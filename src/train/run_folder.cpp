@@ -1,5 +1,8 @@
 #include "train/run_folder.h"
 
+#include "train/fields.h"
+#include "train/run_report.h"
+
 #include <algorithm>
 #include <cerrno>
 #include <fcntl.h>
@@ -17,10 +20,21 @@ bool exists(const std::string& path) {
 
 /// Whether a file of that name is one of ours that was never completed (see AtomicFile).
 bool is_temporary(const std::string& name) {
-  constexpr const char* ours[] = {"last.safetensors", "best.safetensors", "config.json",
-                                  "test.json", "reconstructions.png"};
+  constexpr const char* ours[] = {"last.safetensors", "best.safetensors",    "config.json",
+                                  "test.json",        "reconstructions.png", "report.html",
+                                  "curves.png"};
   return std::any_of(std::begin(ours), std::end(ours),
                      [&](const std::string& file) { return name.starts_with(file + ".tmp-"); });
+}
+
+/// The numbers of a line of history as scalars: "step/loss", "epoch/validation_error_percent".
+void add_event(EventFile& events, const Fields& line) {
+  std::vector<Scalar> scalars;
+  for (const auto& [name, value] : line)
+    if (name != "epoch" && name != "step" && !std::holds_alternative<std::string>(value))
+      scalars.emplace_back(text_field(line, "event") + "/" + name,
+                           number_field(line, name.c_str()));
+  events.add(whole_field(line, "step"), scalars);
 }
 
 } // namespace
@@ -81,14 +95,32 @@ void RunFolder::write_config(const Fields& config) {
 }
 
 void RunFolder::append_history(const Fields& line) {
-  if (writes())
-    append_json_line(path("history.jsonl"), line);
+  if (!writes())
+    return;
+  append_json_line(path("history.jsonl"), line);
+  if (events_)
+    add_event(*events_, line);
+}
+
+void RunFolder::start_events(std::int64_t steps) {
+  if (!writes())
+    return;
+  const bool first = !EventFile::any_in(directory_);
+  events_ = std::make_shared<EventFile>(directory_, first ? 0 : steps + 1);
+  if (first)
+    for (const Fields& line : read_json_lines(path("history.jsonl")))
+      add_event(*events_, line);
 }
 
 std::int64_t RunFolder::keep_history(std::int64_t count) {
   const std::string history = path("history.jsonl");
   truncate_json_lines(history, count);
   return std::min(count, std::int64_t(read_json_lines(history).size()));
+}
+
+void RunFolder::write_report() const {
+  if (writes())
+    write_run_report(directory_);
 }
 
 Fields history_line(const EpochResult& epoch) {
@@ -123,17 +155,30 @@ void write_reconstructions(const std::string& path, Model& model, const Dataset&
   if (path.empty() || columns == 0 || !model.reconstructs() ||
       (data.channels != 1 && data.channels != 3))
     return;
-  const Tensor pictures(Shape{columns, data.height, data.width, data.channels});
-  for (std::int64_t i = 0; i < columns; ++i) {
-    const std::int64_t spread = i * std::int64_t(indices.size()) / columns;
-    data.copy_image(indices[std::size_t(spread)], pictures.rows(i, i + 1).data());
-  }
-  const Tensor seen = apply_view(pictures, view);
+  // The first batch is spread over all; the rest are there to be laid over them, as in evaluation.
+  std::vector<std::int64_t> order;
+  for (std::int64_t i = 0; i < columns; ++i)
+    order.push_back(indices[std::size_t(i * std::int64_t(indices.size()) / columns)]);
+  if (data.labels_per_image > 1)
+    order.insert(order.end(), indices.begin(), indices.end());
+  Loader loader(
+      data, order,
+      {.batch = columns, .shuffle = false, .view = view, .augment = false, .prefetch = false});
+  Batch batch;
+  loader.next(batch);
+  const Tensor& seen = batch.images;
   tape.reset();
-  const Outputs outputs = model.forward(tape, seen, {}, Mode::evaluation);
-  const Tensor sheet(Shape{2 * columns, seen.shape()[1], seen.shape()[2], data.channels});
+  const Outputs outputs =
+      model.forward(tape, seen, batch.labels, Mode::evaluation, 1, {batch.targets});
+  const std::int64_t L = data.labels_per_image;
+  const Shape one{columns, seen.shape()[1], seen.shape()[2], data.channels};
+  const Tensor sheet(Shape{(1 + L) * columns, one[1], one[2], one[3]});
   std::copy_n(seen.data(), seen.elements(), sheet.data());
-  std::copy_n(outputs.reconstruction.data(), seen.elements(), sheet.data() + seen.elements());
+  const std::int64_t pixels = seen.elements() / columns;
+  for (std::int64_t b = 0; b < columns; ++b)
+    for (std::int64_t l = 0; l < L; ++l)
+      std::copy_n(outputs.reconstruction.data() + (b * L + l) * pixels, pixels,
+                  sheet.data() + ((1 + l) * columns + b) * pixels);
   write_png(path, contact_sheet(sheet, columns));
 }
 

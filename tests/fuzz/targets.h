@@ -5,6 +5,7 @@
 #pragma once
 
 #include "../scratch.h"
+#include "explain/explorer.h"
 #include "models/capsnet_config.h"
 #include "train/checkpoint.h"
 
@@ -54,6 +55,12 @@ inline bool norb(std::string_view bytes) {
   put(file("info"), bytes.substr(2 + classes, facts));
   put(file("dat"), bytes.substr(2 + classes + facts));
   return understood([] { read_norb(file("dat"), file("cat"), file("info"), {2, 3, 3}).check(); });
+}
+
+/// A MATLAB file of the set affNIST.
+inline bool affnist(std::string_view bytes) {
+  put(file("affnist"), bytes);
+  return understood([] { read_affnist({file("affnist")}).check(); });
 }
 
 /// As it is, and with the checksum that it ought to have.
@@ -113,6 +120,33 @@ inline bool image(std::string_view bytes) {
     understood(read);
   }
   return good;
+}
+
+/// A network of 8x8 pixels and two classes, to be asked.
+inline LoadedModel small_network() {
+  CapsNetConfig config;
+  config.input = {8, 8, 1, 2};
+  config.kernel = 3, config.conv_filters = 4;
+  config.primary_types = 2, config.primary_pose = 4, config.class_pose = 2;
+  config.decoder_hidden1 = config.decoder_hidden2 = 4;
+  LoadedModel loaded = {std::make_unique<CapsNet>(config, 1), {}};
+  loaded.info.model = "capsnet";
+  loaded.info.class_names = {"<b>", "\xff"};
+  loaded.info.height = loaded.info.width = 8;
+  return loaded;
+}
+
+/// What a page may send to build/explore: a question, or a picture.
+inline bool explore(std::string_view bytes) {
+  static const LoadedModel network = small_network();
+  static Explorer explorer(network, "a network");
+  const bool answered = understood([&] { explorer.explain(bytes); });
+  const bool read = understood([&] {
+    const std::string question = explorer.read(bytes);
+    if (!understood([&] { explorer.explain(question); }))
+      throw std::logic_error("a picture that was read cannot be explained");
+  });
+  return answered || read;
 }
 
 } // namespace fuzz

@@ -53,14 +53,16 @@ void check_stopped(const DynamicRouting& options, bool with_bias) {
   inputs.push_back(with_bias ? normal({J, E}, random) : Tensor());
 
   Tape tape;
-  const Tensor couplings({B, I, J}), seed = normal({B, J, E}, random);
+  const Tensor seed = normal({B, J, E}, random);
+  std::vector<Tensor> shown;
   std::vector<Tensor> gradients;
   std::vector<Variable> in;
   for (const Tensor& input : inputs) {
     gradients.push_back(input.empty() ? Tensor() : Tensor(input.shape()));
     in.push_back(input.empty() ? Variable() : tape.leaf(input, gradients.back()));
   }
-  const Variable parents = dynamic_routing(tape, in[0], in[1], in[2], options, couplings);
+  const Variable parents = dynamic_routing(tape, in[0], in[1], in[2], options, &shown);
+  const Tensor couplings = shown.back();
   const std::vector<double> want = route_with(couplings, inputs[0], inputs[1], inputs[2]);
   for (std::size_t i = 0; i < want.size(); ++i)
     CHECK(parents.data()[i] == doctest::Approx(want[i]).epsilon(1e-12));

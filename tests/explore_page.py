@@ -1,0 +1,144 @@
+"""build/explore in a real browser: tests/explore.sh starts it.
+
+    explore_page.py URL PICTURE [FOLDER]
+
+FOLDER, if given, receives screenshots at phone and desktop width.
+"""
+
+import json
+import os
+import sys
+import urllib.error
+import urllib.request
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
+from browser import Browser  # noqa: E402
+
+SEVEN = [(0.25, 0.2), (0.4, 0.2), (0.55, 0.2), (0.72, 0.2), (0.68, 0.35), (0.6, 0.5), (0.5, 0.7), (0.45, 0.82)]
+QUIET = "!busy && !waiting"
+
+
+def check(good, what):
+    if not good:
+        raise AssertionError(what)
+
+
+def start(url, **window):
+    browser = Browser(**window)
+    browser.open(url)
+    browser.wait("document.getElementById('about').textContent.includes('trained on')")
+    check(browser.run("document.getElementById('routing').hidden"), "a blank board is read")
+    return browser
+
+
+def draw(browser):
+    left, top, width, height = browser.box("#board")
+    browser.drag([(left + width * x, top + height * y) for x, y in SEVEN])
+    browser.wait(QUIET + " && document.querySelectorAll('#maps img').length")
+
+
+def source(browser, selector):
+    return browser.run(f"document.querySelector({selector!r}).src")
+
+
+def look(browser):
+    draw(browser)
+    check(browser.run("document.getElementById('verdict').textContent").startswith("It reads "), "no verdict")
+    check(browser.run("document.querySelectorAll('#scores .number').length") == 10, "not ten bars")
+    check(browser.run("document.querySelectorAll('#sliders input').length") == 16, "not sixteen sliders")
+    check(browser.run("document.querySelectorAll('#maps img').length") == 10, "not five maps of each of two classes")
+    ink = "small.getImageData(0, 0, 28, 28).data.reduce((sum, x, n) => sum + (n % 4 ? 0 : x), 0)"
+    check(browser.run(ink) > 5000, "the drawing does not reach the input")
+
+    before = source(browser, "#reconstruction")
+    check(before.startswith("data:image/png"), "no reconstruction")
+    browser.run("document.querySelector('#sliders input').focus()")
+    for _ in range(30):
+        browser.key("ArrowRight")
+    browser.wait(QUIET)
+    check(browser.run("document.querySelector('#sliders input').valueAsNumber") > 0.25, "the slider does not move")
+    check(source(browser, "#reconstruction") != before, "a slider moves nothing")
+    browser.run("document.getElementById('reset').click()")
+    browser.wait(f"{QUIET} && document.getElementById('reconstruction').src === {json.dumps(before)}")
+
+    maps = source(browser, "#maps img")
+    left, top, width, height = browser.box("#board")
+    browser.drag([(left + width * x, top + height * 0.9) for x in (0.2, 0.5, 0.8)])
+    browser.wait(f"{QUIET} && document.querySelector('#maps img').src !== {json.dumps(maps)}")
+
+    browser.run("document.querySelectorAll('#scores button')[3].click()")
+    browser.wait(QUIET + " && document.querySelectorAll('#scores tr')[3].classList.contains('shown')")
+    browser.run("document.getElementById('clear').click()")
+    check(browser.run("document.getElementById('routing').hidden"), "a cleared board still has maps")
+
+
+def drop(browser, picture):
+    """A file, as a drop on the page; then one that is none."""
+    node = browser.call("DOM.getDocument")["root"]["nodeId"]
+    field = browser.call("DOM.querySelector", nodeId=node, selector="#file")["nodeId"]
+    browser.call("DOM.setFileInputFiles", nodeId=field, files=[os.path.abspath(picture)])
+    browser.wait(QUIET + " && loaded && document.querySelectorAll('#maps img').length")
+    browser.run(
+        "(() => { const data = new DataTransfer(); data.items.add(new File(['no picture'], '<b>.png'));"
+        " dispatchEvent(new DragEvent('drop', { dataTransfer: data, bubbles: true })); })()"
+    )
+    browser.wait("document.getElementById('message').textContent.includes('neither PNG nor JPEG')")
+    expected = [error for error in browser.errors if "400" in error and "/read" in error]
+    check(len(expected) == 1, f"not one refusal: {browser.errors}")
+    browser.errors.remove(expected[0])
+
+
+def status(url, data=None, headers=None):
+    """What is answered, and that a refusal says why."""
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, data, {"Content-Type": "application/json", **(headers or {})}), timeout=30) as answer:
+            return answer.status
+    except urllib.error.HTTPError as error:
+        body = error.read()
+        check(error.code == 413 or json.loads(body)["error"], f"a refusal without a reason: {body!r}")
+        return error.code
+
+
+def garbage(url):
+    good = json.dumps({"pixels": [0] * 784}).encode()
+    check(status(url + "explain", good) == 200, "a blank picture is refused")
+    for what, path, data, headers, want in [
+        ("no JSON", "explain", b"\xff\xfe{", None, 400),
+        ("an empty question", "explain", b"", None, 400),
+        ("too few pixels", "explain", b'{"pixels": [0, 1]}', None, 400),
+        ("a pixel too bright", "explain", good.replace(b"[0,", b"[2,", 1), None, 400),
+        ("a pixel that is no number", "explain", good.replace(b"[0,", b"[[],", 1), None, 400),
+        ("a class that is not there", "explain", good[:-1] + b', "class": 10}', None, 400),
+        ("a pose of no numbers", "explain", good[:-1] + b', "pose": "x"}', None, 400),
+        ("deep nesting", "explain", b"[" * 100000, None, 400),
+        ("no picture", "read", b"GIF89a", None, 400),
+        ("more than is taken", "read", b"x" * (9 << 20), None, 413),
+        ("another path", "etc/passwd", None, None, 404),
+        ("a path that climbs", "../../etc/passwd", None, None, 404),
+        ("another site's name", "about", None, {"Host": "evil.example:80"}, 403),
+    ]:
+        got = status(url + path, data, headers)
+        check(got == want, f"{what}: {got} instead of {want}")
+    check(status(url + "about") == 200, "garbage ended the server")
+
+
+def main():
+    url, picture = sys.argv[1:3]
+    folder = sys.argv[3] if len(sys.argv) > 3 else None
+    garbage(url)
+    for name, window in {"desktop": {"width": 1200}, "phone": {"width": 390, "phone": True}}.items():
+        browser = start(url, **window)
+        try:
+            look(browser)
+            drop(browser, picture)
+            check(not browser.errors, f"{name}: {browser.errors}")
+            wide = browser.run("document.documentElement.scrollWidth - innerWidth")
+            check(wide <= 0, f"{name}: the page is {wide} pixels too wide")
+            if folder:
+                draw(browser)
+                browser.screenshot(os.path.join(folder, f"explore-{name}.png"))
+        finally:
+            browser.close()
+
+
+main()
