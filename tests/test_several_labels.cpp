@@ -280,6 +280,9 @@ TEST_CASE("a run on pairs learns, stops and goes on; what is judged is whether b
     return Trace{recorder.losses, {values.begin(), values.end()}};
   };
   TrainOptions options = tiny_options(scratch.path("whole"));
+  options.validation = 1;
+  CHECK(error_of([&] { run(options); }).find("for validation make no image") != std::string::npos);
+  options.validation = 12;
   options.epochs = 6;
   options.view = {};
   const Trace whole = run(options);

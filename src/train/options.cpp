@@ -45,6 +45,11 @@ TrainOptions settle(TrainOptions options, const Dataset& training, const Model& 
     throw Error("train", "no pictures are left to train on",
                 std::to_string(options.validation) + " of " + std::to_string(training.count) +
                     " kept for validation");
+  if (options.validation > 0 && options.validation < training.labels_per_image)
+    throw Error("train", "the pictures for validation make no image",
+                std::to_string(options.validation) + ", where " +
+                    std::to_string(training.labels_per_image) + " are laid over one another",
+                "keep more of them, or none");
   const std::int64_t pictures = training.count - options.validation;
   const double steps = double(options.epochs * ((pictures + options.batch - 1) / options.batch));
   if (options.schedule.kind == Schedule::Kind::cosine && options.schedule.total <= 0)
