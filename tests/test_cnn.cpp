@@ -127,14 +127,14 @@ TEST_CASE("a convolutional network's scores are shares, and its loss is their cr
   CHECK_FALSE(network.reconstructs());
 }
 
-TEST_CASE("dropout is for training, and follows the chance it is given") {
+TEST_CASE("dropout is for training, and follows the noise it is given") {
   Cnn network(small_config(), 1);
   const Tensor images = random_images(4, network.input());
   const std::vector<std::int32_t> labels = {0, 1, 2, 0};
   Tape tape;
-  const auto loss = [&](Mode mode, const Chance& chance) {
+  const auto loss = [&](Mode mode, const Noise& noise) {
     tape.reset();
-    return network.forward(tape, images, labels, mode, 1, chance).loss.item();
+    return network.forward(tape, images, labels, mode, 1, noise).loss.item();
   };
   CHECK(loss(Mode::training, {1, 0}) == loss(Mode::training, {1, 0}));
   CHECK(loss(Mode::training, {1, 0}) != loss(Mode::training, {1, 1}));

@@ -42,10 +42,10 @@ public:
   /// images (B, H, W, C). With labels (B) there is a loss. The reconstruction is of the true class
   /// in Mode::training with labels, otherwise of the predicted one. Only Mode::training records
   /// gradients. `progress`, from 0 to 1, is how much of the training is done: see
-  /// changes_with_progress(). `chance` is what is random in training. Throws Error when the images
+  /// changes_with_progress(). `noise` is what is random in training. Throws Error when the images
   /// are not of input()'s shape.
   virtual Outputs forward(Tape& tape, const Tensor& images, std::span<const std::int32_t> labels,
-                          Mode mode, double progress = 1, const Chance& chance = {}) = 0;
+                          Mode mode, double progress = 1, const Noise& noise = {}) = 0;
   /// Whether its loss is another in the course of training, as one with a rising margin is.
   virtual bool changes_with_progress() const { return false; }
 
@@ -101,7 +101,7 @@ public:
   Parameters& parameters() override { return parameters_; }
   bool reconstructs() const override { return config_.decoder; }
   Outputs forward(Tape& tape, const Tensor& images, std::span<const std::int32_t> labels, Mode mode,
-                  double progress = 1, const Chance& chance = {}) override;
+                  double progress = 1, const Noise& noise = {}) override;
   void freeze(std::int64_t batch) override;
   void thaw() override;
 
@@ -188,7 +188,7 @@ public:
   std::string config() const override;
   Parameters& parameters() override { return parameters_; }
   Outputs forward(Tape& tape, const Tensor& images, std::span<const std::int32_t> labels, Mode mode,
-                  double progress = 1, const Chance& chance = {}) override;
+                  double progress = 1, const Noise& noise = {}) override;
   bool changes_with_progress() const override { return config_.loss == ClassLoss::spread; }
   void freeze(std::int64_t batch) override;
   void thaw() override { conv_->thaw(); }
@@ -246,7 +246,7 @@ public:
   std::string config() const override;
   Parameters& parameters() override { return parameters_; }
   Outputs forward(Tape& tape, const Tensor& images, std::span<const std::int32_t> labels, Mode mode,
-                  double progress = 1, const Chance& chance = {}) override;
+                  double progress = 1, const Noise& noise = {}) override;
   void freeze(std::int64_t batch) override;
   void thaw() override;
 

@@ -14,7 +14,7 @@ namespace mereo {
 enum class Mode { training, evaluation };
 
 /// What is random in one pass over a network: an argument too.
-struct Chance {
+struct Noise {
   std::uint64_t seed = 0;
   std::int64_t step = 0;
   /// A stream of its own for each use within the pass, in [0, 256).

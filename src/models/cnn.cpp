@@ -121,7 +121,7 @@ Variable Cnn::block(Tape& tape, const Block& block, Variable x, Mode mode) const
 }
 
 Outputs Cnn::forward(Tape& tape, const Tensor& images, std::span<const std::int32_t> labels,
-                     Mode mode, double /*progress*/, const Chance& chance) {
+                     Mode mode, double /*progress*/, const Noise& noise) {
   if (mode == Mode::training)
     thaw(); // the weights are about to change
   check_images("Cnn", config_.input, images);
@@ -133,7 +133,7 @@ Outputs Cnn::forward(Tape& tape, const Tensor& images, std::span<const std::int3
   for (const DenseLayer& layer : dense_) {
     const bool last = &layer == &dense_.back();
     if (last && mode == Mode::training && config_.dropout > 0)
-      x = dropout(tape, x, config_.dropout, chance.stream(0));
+      x = dropout(tape, x, config_.dropout, noise.stream(0));
     x = layer.forward(tape, parameters_, x, mode);
   }
   const LayerScope scope(tape, "loss");

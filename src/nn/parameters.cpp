@@ -16,7 +16,7 @@ Initialiser Initialiser::he(double fan_in) {
   return normal(std::sqrt(2.0 / fan_in));
 }
 
-Random Chance::stream(int use) const {
+Random Noise::stream(int use) const {
   // The purpose is in the top byte, as in the streams of the data.
   constexpr std::uint64_t purpose = 0xe1;
   return Random(seed, purpose << 56 | std::uint64_t(step) << 8 | std::uint64_t(use));
