@@ -83,6 +83,9 @@ struct PoolingOptions {
 /// stays NaN.
 Variable pool(Tape& tape, Variable x, const PoolingOptions& options);
 
+/// Every pixel becomes factor x factor of them: x (B, H, W, C) -> (B, factor H, factor W, C).
+Variable upsample(Tape& tape, Variable x, std::int64_t factor);
+
 /// Mean and variance of each channel, (C) both.
 struct ChannelMoments {
   Tensor mean, variance;
@@ -113,6 +116,19 @@ Variable cross_entropy(Tape& tape, Variable scores, std::span<const std::int32_t
 /// factor * sum of -t log p - (1 - t) log (1 - p), a scalar: p = sigmoid(logits), and t the target,
 /// in [0, 1], of as many elements, whose memory must outlive the pass.
 Variable sigmoid_cross_entropy(Tape& tape, Variable logits, const Tensor& target, real factor);
+
+/// mean + exp(log_variance / 2) e, all of one shape, e standard normal (Kingma & Welling 2014).
+/// Element i of e is what `random` would draw after i others.
+Variable sample_normal(Tape& tape, Variable mean, Variable log_variance, const Random& random);
+
+/// factor times the divergence of such normals from the standard one, a scalar: half the sum of
+/// mean^2 + exp(log_variance) - 1 - log_variance.
+Variable normal_divergence(Tape& tape, Variable mean, Variable log_variance, real factor);
+
+/// x (B, N) with all but columns [first, first + count) replaced, in every row, by held (N), which
+/// is a constant.
+Variable hold_columns(Tape& tape, Variable x, std::int64_t first, std::int64_t count,
+                      const Tensor& held);
 
 /// Every operation of this floor. Those of the capsules are in capsule_ops().
 std::span<const Op* const> autodiff_ops();

@@ -12,7 +12,8 @@ enum class Purpose : std::uint64_t {
   view = 0xd4,
   toy = 0xd5,
   figure = 0xd6,
-  piece = 0xd7
+  piece = 0xd7,
+  factor = 0xd8
 };
 
 inline constexpr std::int64_t epoch_limit = 1 << 24;

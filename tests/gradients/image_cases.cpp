@@ -1,8 +1,10 @@
-// What convolutional networks have beside their convolutions: pooling, batch normalisation,
-// dropout.
+// What convolutional networks have beside their convolutions: pooling, upsampling, batch
+// normalisation, dropout, and the latents of an autoencoder.
 #include "check.h"
 
 #include <mereo/ops.h>
+
+#include <cmath>
 
 namespace gradients {
 
@@ -62,6 +64,31 @@ void add_batch_norm(std::vector<Case>& cases, Random& random) {
   }
 }
 
+void add_latents(std::vector<Case>& cases, Random& random) {
+  for (const Shape& shape : {Shape{}, Shape{4, 5}, Shape{2, 20000}}) {
+    const auto inputs = [&] { return std::vector{normal(shape, random), normal(shape, random)}; };
+    // Shared by all elements: a long step keeps out the rounding of large sums.
+    const double step = 1e-5 * std::sqrt(double(shape.elements()));
+    cases.push_back(
+        {"sample of normals " + shape.text(), inputs(),
+         [](Tape& tape, Inputs in) { return sample_normal(tape, in[0], in[1], Random(5, 6, 7)); },
+         step});
+    cases.push_back(
+        {"divergence of normals " + shape.text(), inputs(),
+         [](Tape& tape, Inputs in) { return normal_divergence(tape, in[0], in[1], 0.3); }, step});
+  }
+  for (std::int64_t first : {0, 1, 3})
+    for (std::int64_t count : {0, 1, 2}) {
+      Case one{"held columns but " + std::to_string(count) + " from " + std::to_string(first),
+               {normal({4, 5}, random)},
+               [=, held = normal({5}, random)](Tape& tape, Inputs in) {
+                 return hold_columns(tape, in[0], first, count, held);
+               }};
+      one.jacobian = true;
+      cases.push_back(one);
+    }
+}
+
 } // namespace
 
 std::vector<Case> image_cases() {
@@ -69,6 +96,12 @@ std::vector<Case> image_cases() {
   std::vector<Case> cases;
   add_pooling(cases, random);
   add_batch_norm(cases, random);
+  add_latents(cases, random);
+  for (const Shape& shape : {Shape{2, 3, 4, 5}, Shape{1, 1, 1, 1}, Shape{3, 5, 2, 17}})
+    for (std::int64_t factor : {1, 2, 3})
+      cases.push_back({"upsampling " + shape.text() + " by " + std::to_string(factor),
+                       {normal(shape, random)},
+                       [factor](Tape& tape, Inputs in) { return upsample(tape, in[0], factor); }});
   for (const Shape& shape : {Shape{19}, Shape{3, 4, 5}, Shape{2, 20000}})
     cases.push_back({"dropout " + shape.text(), {normal(shape, random)}, [](Tape& tape, Inputs in) {
                        return dropout(tape, in[0], 0.3, Random(5, 6, 7));
