@@ -13,7 +13,9 @@ enum class Purpose : std::uint64_t {
   toy = 0xd5,
   figure = 0xd6,
   piece = 0xd7,
-  factor = 0xd8
+  transform = 0xd8,
+  target = 0xd9,
+  factor = 0xdf
 };
 
 inline constexpr std::int64_t epoch_limit = 1 << 24;
