@@ -7,7 +7,10 @@
 #include <mereo/capsules.h>
 #include <mereo/core.h>
 #include <mereo/data.h>
+#include <mereo/dc_ign.h>
+#include <mereo/factors.h>
 #include <mereo/graphics.h>
+#include <mereo/inverse_graphics.h>
 #include <mereo/io.h>
 #include <mereo/isa.h>
 #include <mereo/memory.h>

@@ -3,6 +3,7 @@
 // that do not fit. Capsule operations are in <mereo/capsules.h>.
 #pragma once
 
+#include <mereo/random.h>
 #include <mereo/tape.h>
 
 #include <memory>
@@ -68,6 +69,42 @@ Variable convolution(Tape& tape, Variable x, Variable w, Variable bias,
 std::shared_ptr<const WinogradWeights> transform_weights(const Shape& x, const Tensor& w,
                                                          const ConvolutionOptions& options);
 
+enum class Pooling { max, average };
+
+struct PoolingOptions {
+  Pooling kind = Pooling::max;
+  std::int64_t kernel = 2, stride = 2;
+  /// What a window has outside the image does not count, neither as a maximum nor in an average.
+  Padding padding = Padding::valid;
+};
+
+/// The largest or the mean value in each window of kernel x kernel pixels, channel by channel:
+/// x (B, H, W, C) -> (B, OH, OW, C). Of equal ones, the gradient goes to the first, row by row; NaN
+/// stays NaN.
+Variable pool(Tape& tape, Variable x, const PoolingOptions& options);
+
+/// Every pixel becomes factor x factor of them: x (B, H, W, C) -> (B, factor H, factor W, C).
+Variable upsample(Tape& tape, Variable x, std::int64_t factor);
+
+/// Mean and variance of each channel, (C) both.
+struct ChannelMoments {
+  Tensor mean, variance;
+};
+
+/// Batch normalisation (Ioffe & Szegedy 2015): gain (x - m) / sqrt(v + epsilon) + bias, x (..., C),
+/// gain and bias (C), m and v the mean and variance of a channel over all of x. Writes to
+/// `measured`, for evaluating, m and v n / (n - 1), n being the number of values a channel has.
+Variable batch_norm(Tape& tape, Variable x, Variable gain, Variable bias,
+                    const ChannelMoments& measured, double epsilon = 1e-5);
+/// The same with an m and v that do not depend on x.
+Variable batch_norm_by(Tape& tape, Variable x, Variable gain, Variable bias,
+                       const ChannelMoments& given, double epsilon = 1e-5);
+
+/// Dropout (Srivastava et al. 2014), for training only: each element is zero with probability
+/// `rate`, in [0, 1), and otherwise divided by 1 - rate. Element i is decided by the number that
+/// `random` would draw after i others.
+Variable dropout(Tape& tape, Variable x, double rate, const Random& random);
+
 /// factor * sum (x - target)^2, a scalar; x and target have as many elements. The target's memory
 /// must outlive the pass.
 Variable squared_error(Tape& tape, Variable x, const Tensor& target, real factor);
@@ -75,6 +112,23 @@ Variable squared_error(Tape& tape, Variable x, const Tensor& target, real factor
 /// Mean over the batch of -log softmax(scores)[label], a scalar: scores (B, classes), labels (B) in
 /// [0, classes).
 Variable cross_entropy(Tape& tape, Variable scores, std::span<const std::int32_t> labels);
+
+/// factor * sum of -t log p - (1 - t) log (1 - p), a scalar: p = sigmoid(logits), and t the target,
+/// in [0, 1], of as many elements, whose memory must outlive the pass.
+Variable sigmoid_cross_entropy(Tape& tape, Variable logits, const Tensor& target, real factor);
+
+/// mean + exp(log_variance / 2) e, all of one shape, e standard normal (Kingma & Welling 2014).
+/// Element i of e is what `random` would draw after i others.
+Variable sample_normal(Tape& tape, Variable mean, Variable log_variance, const Random& random);
+
+/// factor times the divergence of such normals from the standard one, a scalar: half the sum of
+/// mean^2 + exp(log_variance) - 1 - log_variance.
+Variable normal_divergence(Tape& tape, Variable mean, Variable log_variance, real factor);
+
+/// x (B, N) with all but columns [first, first + count) replaced, in every row, by held (N), which
+/// is a constant.
+Variable hold_columns(Tape& tape, Variable x, std::int64_t first, std::int64_t count,
+                      const Tensor& held);
 
 /// Every operation of this floor. Those of the capsules are in capsule_ops().
 std::span<const Op* const> autodiff_ops();

@@ -12,8 +12,17 @@
   X(softmax)                                                                                       \
   X(dense)                                                                                         \
   X(convolution)                                                                                   \
+  X(max_pool)                                                                                      \
+  X(average_pool)                                                                                  \
+  X(upsample)                                                                                      \
+  X(batch_norm)                                                                                    \
+  X(dropout)                                                                                       \
   X(squared_error)                                                                                 \
-  X(cross_entropy)
+  X(cross_entropy)                                                                                 \
+  X(sigmoid_cross_entropy)                                                                         \
+  X(sample_normal)                                                                                 \
+  X(normal_divergence)                                                                             \
+  X(hold_columns)
 
 namespace mereo::ops {
 #define MEREO_DECLARE(name) extern const Op name;

@@ -14,7 +14,8 @@ enum class Purpose : std::uint64_t {
   figure = 0xd6,
   piece = 0xd7,
   transform = 0xd8,
-  target = 0xd9
+  target = 0xd9,
+  factor = 0xdf
 };
 
 inline constexpr std::int64_t epoch_limit = 1 << 24;

@@ -187,7 +187,8 @@ void CapsNet::thaw() {
 }
 
 Outputs CapsNet::forward(Tape& tape, const Tensor& images, std::span<const std::int32_t> labels,
-                         Mode mode, double /*progress*/, const Targets& targets) {
+                         Mode mode, double /*progress*/, const Targets& targets,
+                         const Noise& /*noise*/) {
   if (mode == Mode::training)
     thaw(); // the weights are about to change
   check_labels("CapsNet", config_.input, images.shape()[0], labels);

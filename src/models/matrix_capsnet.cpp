@@ -162,7 +162,7 @@ void MatrixCapsNet::freeze(std::int64_t batch) {
 
 Outputs MatrixCapsNet::forward(Tape& tape, const Tensor& images,
                                std::span<const std::int32_t> labels, Mode mode, double progress,
-                               const Targets& /*targets*/) {
+                               const Targets& /*targets*/, const Noise& /*noise*/) {
   if (mode == Mode::training)
     thaw(); // the weights are about to change
   check_images("MatrixCapsNet", config_.input, images);
