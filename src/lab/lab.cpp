@@ -1,0 +1,197 @@
+#include "lab/lab.h"
+
+#include "train/fields.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <filesystem>
+
+namespace mereo::lab {
+
+namespace {
+
+/// The chosen pictures of a data set.
+Dataset chosen(const Dataset& data, const std::vector<std::int64_t>& indices) {
+  Dataset part = data;
+  part.count = std::int64_t(indices.size());
+  part.pixels.clear();
+  part.labels.clear();
+  part.viewpoints.clear();
+  for (const std::int64_t i : indices) {
+    const auto first = data.pixels.begin() + i * data.image_size();
+    part.pixels.insert(part.pixels.end(), first, first + data.image_size());
+    part.labels.push_back(data.labels[std::size_t(i)]);
+    if (!data.viewpoints.empty())
+      part.viewpoints.push_back(data.viewpoints[std::size_t(i)]);
+  }
+  return part;
+}
+
+/// The network of a run's data, with its seed.
+std::unique_ptr<Model> make(const Network& network, const Dataset& data, const View& view,
+                            std::uint64_t seed) {
+  Fields config = network.config;
+  config.emplace_back("height", view.seen(data.height));
+  config.emplace_back("width", view.seen(data.width));
+  config.emplace_back("channels", data.channels);
+  config.emplace_back("classes", data.classes);
+  return make_model(network.model, to_json(config), seed);
+}
+
+/// judged.jsonl of a run folder: a line for every time that the judge was asked. Lines about
+/// another number of test pictures are none of ours.
+class Memory {
+public:
+  Memory(const std::string& path, std::int64_t test_limit) : path_(path), test_limit_(test_limit) {
+    for (const Fields& line : read_json_lines(path)) {
+      if (whole_field(line, "test_limit") != test_limit)
+        continue;
+      Judgement judgement{whole_field(line, "step"), {}};
+      for (const auto& [name, value] : line)
+        if (name != "step" && name != "test_limit")
+          judgement.values[name] = number_field(line, name.c_str());
+      judgements_.push_back(std::move(judgement));
+    }
+  }
+
+  bool has(std::int64_t step) const {
+    return std::ranges::any_of(judgements_, [&](const auto& j) { return j.step == step; });
+  }
+
+  void add(const Judgement& judgement) {
+    Fields line = {{"step", judgement.step}, {"test_limit", test_limit_}};
+    for (const auto& [name, value] : judgement.values)
+      line.emplace_back(name, value);
+    append_json_line(path_, line);
+    judgements_.push_back(judgement);
+  }
+
+  std::vector<Judgement> sorted() {
+    std::ranges::sort(judgements_, {}, &Judgement::step);
+    return judgements_;
+  }
+
+private:
+  std::string path_;
+  std::int64_t test_limit_;
+  std::vector<Judgement> judgements_;
+};
+
+/// Asks the judge in the course of training; all else is the lab's listener's.
+class Watcher : public TrainListener {
+public:
+  Watcher(LabListener& listener, Memory& memory, Model& model, const View& view, const Judge& judge,
+          std::int64_t every)
+      : listener_(listener), memory_(memory), model_(model), view_(view), judge_(judge),
+        every_(every) {}
+
+  void started(const TrainStart& start) override { listener_.started(start); }
+  void stepped(const TrainProgress& progress) override {
+    listener_.stepped(progress);
+    if (every_ > 0 && progress.step % every_ == 0)
+      judge(progress.step);
+  }
+  void evaluated(std::int64_t done, std::int64_t count) override {
+    listener_.evaluated(done, count);
+  }
+  void epoch_finished(const EpochResult& epoch) override { listener_.epoch_finished(epoch); }
+  void checkpoint_saved(const std::string& path) override { listener_.checkpoint_saved(path); }
+  bool stop() override { return listener_.stop(); }
+
+  /// Unless the memory has it already, as it may in a run that is continued from a checkpoint.
+  void judge(std::int64_t step) {
+    if (memory_.has(step))
+      return;
+    const auto start = std::chrono::steady_clock::now();
+    Values values = judge_(model_, view_);
+    if (listener_.stop())
+      return;
+    values["seconds"] =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    memory_.add({step, values});
+  }
+
+private:
+  LabListener& listener_;
+  Memory& memory_;
+  Model& model_;
+  const View& view_;
+  const Judge& judge_;
+  std::int64_t every_;
+};
+
+} // namespace
+
+Lab::Lab(const LabOptions& options, LabListener& listener)
+    : options_(options), listener_(listener) {
+  if (options.seeds < 1)
+    throw Error("lab", "there must be a seed at least", std::to_string(options.seeds));
+}
+
+std::vector<std::uint64_t> Lab::seeds() const {
+  std::vector<std::uint64_t> seeds;
+  for (std::int64_t seed = 1; seed <= options_.seeds; ++seed)
+    seeds.push_back(std::uint64_t(seed));
+  return seeds;
+}
+
+Dataset Lab::data(const std::string& name, Split split, std::int64_t limit) const {
+  const std::int64_t asked = split == Split::train ? options_.train_limit : options_.test_limit;
+  if (asked > 0)
+    limit = asked;
+  const Dataset data = load_dataset(name, split, options_.data_dir);
+  if (limit <= 0 || limit >= data.count)
+    return data;
+  return chosen(data, carve_validation(data.labels, limit, 1).validation);
+}
+
+Trained Lab::train(const Network& network, std::uint64_t seed, const Dataset& data,
+                   const Judge& judge, std::int64_t judge_steps) {
+  TrainOptions options = network.options;
+  options.seed = seed;
+  options.validation = 0;
+  options.directory = options_.folder + "/" + (small() ? "small/" : "full/") + data.name + "/" +
+                      network.name + "-" + std::to_string(seed);
+  options.resume = std::filesystem::exists(options.directory + "/last.safetensors");
+  if (options_.epochs > 0)
+    options.epochs = options_.epochs;
+
+  Trained trained{make(network, data, options.view, seed), options.view.still(), {}};
+  listener_.network(network.name, data.name, seed);
+  Memory memory(options.directory + "/judged.jsonl", options_.test_limit);
+  Watcher watcher(listener_, memory, *trained.model, trained.view, judge, judge_steps);
+  const TrainResult result = mereo::train(*trained.model, data, options, watcher);
+  if (result.stopped)
+    throw Stopped();
+  watcher.judge(result.steps);
+  if (listener_.stop())
+    throw Stopped();
+  trained.judgements = memory.sorted();
+  seconds_ += result.seconds;
+  for (const Judgement& judgement : trained.judgements)
+    seconds_ += judgement.values.at("seconds");
+  return trained;
+}
+
+const Judgement* first_within(const std::vector<Judgement>& judgements, const std::string& name,
+                              double most) {
+  for (const Judgement& judgement : judgements)
+    if (judgement.values.at(name) <= most)
+      return &judgement;
+  return nullptr;
+}
+
+double least(const std::vector<Judgement>& judgements, const std::string& name) {
+  double value = INFINITY;
+  for (const Judgement& judgement : judgements)
+    value = std::min(value, judgement.values.at(name));
+  return value;
+}
+
+double error_percent(Lab& lab, Model& model, const View& view, const Dataset& data) {
+  const Evaluation judged = evaluate(model, data, {.view = view, .listener = &lab.listener()});
+  return judged.error_percent();
+}
+
+} // namespace mereo::lab
