@@ -45,11 +45,33 @@ static double squash_backward_bound(const Before& b, int, I i, double) {
   return double(2 * b.size + 16) * result + b.kept(2, i);
 }
 
-static double column_sums_bound(const Before& b, int, I i, double) {
+/// Sum over rows of |term(index)| in column i.
+template <class Term> static double column_total(const Before& b, I i, const Term& term) {
   double total = 0;
   for (I r = 0; r < b.rows; ++r)
-    total += abs(b(0, r * b.size + i));
+    total += abs(term(r * b.size + i));
+  return total;
+}
+
+static double column_sums_bound(const Before& b, int, I i, double) {
+  const double total = column_total(b, i, [&](I at) { return b(0, at); });
   return double(b.rows) * total + b.kept(1, i);
+}
+
+// The difference from the mean errs by epsilon times itself, as the products do.
+static double column_products_bound(const Before& b, int, I i, double) {
+  return double(b.rows + 2) *
+         column_total(b, i, [&](I at) { return (b(0, at) - b(1, i)) * b(2, at); });
+}
+
+static double column_squares_bound(const Before& b, int, I i, double) {
+  return double(b.rows + 3) *
+         column_total(b, i, [&](I at) { return std::pow(b(0, at) - b(1, i), 2); });
+}
+
+static double scale_columns_bound(const Before& b, int, I i, double) {
+  const I c = i % b.size;
+  return 4 * abs((b(0, i) - b(1, c)) * b(2, c)) + 2 * abs(b(3, c)) + b.kept(4, i);
 }
 
 static double adam_bound(const Before& b, int array, I i, double) {
@@ -224,6 +246,31 @@ const std::vector<ElementwiseCase>& elementwise_cases() {
        [](const K& k, I r, I n, bool acc, real* const* a) { k.column_sums(r, n, a[0], a[1], acc); },
        1,
        column_sums_bound},
+      {"column_products",
+       true,
+       false,
+       {whole, column, whole, column},
+       [](const K& k, I r, I n, bool, real* const* a) {
+         k.column_products(r, n, a[0], a[1], a[2], a[3]);
+       },
+       3,
+       column_products_bound},
+      {"column_squares",
+       true,
+       false,
+       {whole, column, column},
+       [](const K& k, I r, I n, bool, real* const* a) { k.column_squares(r, n, a[0], a[1], a[2]); },
+       2,
+       column_squares_bound},
+      {"scale_columns",
+       true,
+       true,
+       {whole, column, column, column, whole},
+       [](const K& k, I r, I n, bool acc, real* const* a) {
+         k.scale_columns(r, n, a[0], a[1], a[2], a[3], a[4], acc);
+       },
+       4,
+       scale_columns_bound},
       {"adam",
        false,
        false,

@@ -34,7 +34,7 @@ expect 'no epochs' 2 '--epochs' train --epochs 0
 expect 'a negative learning rate' 2 '--lr: must be a number above 0' train --lr -1
 expect 'a recipe misspelt' 2 'did you mean authors' train --recipe author
 expect 'an unknown data set' 2 'did you mean mnist' train --data mnits
-expect 'a preset of another network' 2 '--preset: is of matrix-capsnet' train --preset small
+expect 'a preset of another network' 2 '--preset: is of matrix-capsnet and cnn' train --preset small
 expect 'a recipe of another network' 2 '--recipe: is of capsnet' train --recipe paper --model matrix-capsnet
 expect 'a stray argument' 2 'unexpected argument' train mnist
 expect 'no data' 1 'fetch' "$BUILD/train" --data-dir nowhere
@@ -85,6 +85,19 @@ expect 'predict by matrix capsules' 0 '0\.[0-9]* #' predict matrix whole/reconst
 [ ! -e matrix/reconstructions.png ] || fail 'a network without a decoder leaves reconstructions'
 expect 'resuming with another routing' 1 'another model.routing_iterations' \
   "$BUILD/train" --threads 1 --resume --out matrix --routing-iterations 3
+
+# --- convolutional networks
+cnn() { "$BUILD/train" --model cnn --batch 32 --validation 20 --threads 1 "$@"; }
+expect 'a convolutional network' 0 'test error' cnn --preset small --model-config batch_norm=true \
+  --model-config pooling=average --epochs 2 --out cnn
+for field in '"model.convolutions": "32x5p2,32x5p2,32x3p2"' '"model.pooling": "average"' '"model.dropout": 0.5'; do
+  grep -q "$field" cnn/config.json || fail "a convolutional network: no $field in the configuration"
+done
+expect 'it is resumed as it was' 0 'test error' "$BUILD/train" --resume --out cnn --threads 1
+expect 'evaluate a convolutional network' 0 '^error .* of 40' evaluate cnn
+expect 'predict by a convolutional network' 0 '0\.[0-9]* #' predict cnn whole/reconstructions.png
+expect 'a preset of the other network' 1 'mnist, multimnist, norb' cnn --preset paper --out none
+expect 'a network without a size' 1 'FILTERSxKERNEL' cnn --model-config convolutions=32 --out none
 
 # --- stereo pairs, seen through crops
 expect 'a set that is not there' 1 'fetch.sh smallnorb' train --data smallnorb --out none

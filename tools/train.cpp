@@ -1,6 +1,7 @@
 // Trains a network on labelled pictures and, at the end, tells its error on the test set.
 #include "cli.h"
 #include "models/capsnet_config.h"
+#include "models/cnn_config.h"
 #include "models/matrix_capsnet_config.h"
 #include "progress.h"
 #include "train/fields.h"
@@ -44,8 +45,12 @@ void describe(CLI::App& app, Arguments& a) {
                  "Of capsnet: what to do where the paper and its authors' code differ [paper]")
       ->check(cli::one_of({"paper", "authors"}));
   app.add_option("--preset", a.preset,
-                 "Of matrix-capsnet: the size, 310 or 68 thousand parameters in the paper [paper]")
-      ->check(cli::one_of({"paper", "small"}));
+                 "The size. Of matrix-capsnet: paper or small, 310 or 68 thousand parameters "
+                 "[paper]. Of cnn: mnist, multimnist or norb as in the papers, parameters or "
+                 "compute for about as many as CapsNet has, small for about those of the small "
+                 "matrix-capsnet; how many they are depends on the size of the pictures [norb]")
+      ->check(
+          cli::one_of({"paper", "small", "mnist", "multimnist", "norb", "parameters", "compute"}));
   app.add_option("--routing-iterations", a.routing_iterations, "Iterations of routing [3]")
       ->check(cli::whole(1));
   app.add_option("--conv", a.convolution, "How convolutions are computed [auto]")
@@ -160,8 +165,8 @@ Fields settle(CLI::App& app, Arguments& a) {
   choose("--standardize", view.standardize, usual.standardize);
   if (!a.recipe.empty() && a.model != "capsnet")
     throw cli::UsageError("--recipe: is of capsnet, not " + a.model);
-  if (!a.preset.empty() && a.model != "matrix-capsnet")
-    throw cli::UsageError("--preset: is of matrix-capsnet, not " + a.model);
+  if (!a.preset.empty() && a.model != "matrix-capsnet" && a.model != "cnn")
+    throw cli::UsageError("--preset: is of matrix-capsnet and cnn, not " + a.model);
   if (app.get_option("--weight-decay")->count() == 0 && a.model == "matrix-capsnet")
     a.options.weight_decay = 2e-7; // the authors'
   a.options.schedule.kind = schedule_kind(a.schedule);
@@ -221,7 +226,8 @@ std::unique_ptr<Model> build(const Arguments& a, const Dataset& data, const Fiel
   set(wanted, "classes", data.classes);
   const Fields settings = single_settings(a);
   if (!a.preset.empty())
-    for (const auto& [key, value] : matrix_capsnet_preset(a.preset))
+    for (const auto& [key, value] :
+         a.model == "cnn" ? cnn_preset(a.preset) : matrix_capsnet_preset(a.preset))
       set(wanted, key, value);
   if (a.recipe == "paper") // whatever a file says
     std::erase_if(wanted, [](const auto& field) {

@@ -4,6 +4,7 @@
 #include <mereo/capsule_layers.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -41,9 +42,10 @@ public:
   /// images (B, H, W, C). With labels (B) there is a loss. The reconstruction is of the true class
   /// in Mode::training with labels, otherwise of the predicted one. Only Mode::training records
   /// gradients. `progress`, from 0 to 1, is how much of the training is done: see
-  /// changes_with_progress(). Throws Error when the images are not of input()'s shape.
+  /// changes_with_progress(). `noise` is what is random in training. Throws Error when the images
+  /// are not of input()'s shape.
   virtual Outputs forward(Tape& tape, const Tensor& images, std::span<const std::int32_t> labels,
-                          Mode mode, double progress = 1) = 0;
+                          Mode mode, double progress = 1, const Noise& noise = {}) = 0;
   /// Whether its loss is another in the course of training, as one with a rising margin is.
   virtual bool changes_with_progress() const { return false; }
 
@@ -99,7 +101,7 @@ public:
   Parameters& parameters() override { return parameters_; }
   bool reconstructs() const override { return config_.decoder; }
   Outputs forward(Tape& tape, const Tensor& images, std::span<const std::int32_t> labels, Mode mode,
-                  double progress = 1) override;
+                  double progress = 1, const Noise& noise = {}) override;
   void freeze(std::int64_t batch) override;
   void thaw() override;
 
@@ -186,7 +188,7 @@ public:
   std::string config() const override;
   Parameters& parameters() override { return parameters_; }
   Outputs forward(Tape& tape, const Tensor& images, std::span<const std::int32_t> labels, Mode mode,
-                  double progress = 1) override;
+                  double progress = 1, const Noise& noise = {}) override;
   bool changes_with_progress() const override { return config_.loss == ClassLoss::spread; }
   void freeze(std::int64_t batch) override;
   void thaw() override { conv_->thaw(); }
@@ -204,6 +206,67 @@ private:
   std::unique_ptr<ConvolutionLayer> conv_;
   std::unique_ptr<MatrixPrimaryCapsules> primary_;
   std::vector<std::unique_ptr<CapsuleLayer>> layers_;
+};
+
+/// The convolutional networks that capsules are compared with: convolutions with ReLU, each of
+/// which may be followed by pooling, and fully connected layers with ReLU, the last one with
+/// dropout. The defaults are the network of Hinton, Sabour, Frosst 2018, section 5.
+///
+/// The number of parameters depends on the size of the pictures, because each pixel of the last
+/// grid has its own weights in the first fully connected layer.
+struct CnnConfig {
+  InputShape input;
+  struct Convolution {
+    std::int64_t filters, kernel, stride = 1;
+    /// So many pixels a side become one; 1: there is no pooling.
+    std::int64_t pool = 1;
+  };
+  std::vector<Convolution> convolutions = {{32, 5, 1, 2}, {64, 5, 1, 2}};
+  Pooling pooling = Pooling::max;
+  Padding padding = Padding::same;
+  /// Each convolution is normalised before its ReLU.
+  bool batch_norm = false;
+  /// How convolutions are computed, as in ConvolutionOptions.
+  ConvolutionMethod convolution = ConvolutionMethod::automatic;
+  std::int64_t convolution_tile = 6;
+  /// Outputs of the fully connected layers before that of the classes.
+  std::vector<std::int64_t> dense = {1024};
+  /// Of what the class scores are computed from, the share that is left out in training.
+  double dropout = 0.5;
+};
+
+/// 4,253,349 parameters for pairs of 32x32 and five classes. The scores are a softmax, the loss is
+/// their cross-entropy.
+class Cnn : public Model {
+public:
+  Cnn(const CnnConfig& config, std::uint64_t seed);
+
+  std::string name() const override { return "cnn"; }
+  InputShape input() const override { return config_.input; }
+  std::string config() const override;
+  Parameters& parameters() override { return parameters_; }
+  Outputs forward(Tape& tape, const Tensor& images, std::span<const std::int32_t> labels, Mode mode,
+                  double progress = 1, const Noise& noise = {}) override;
+  void freeze(std::int64_t batch) override;
+  void thaw() override;
+
+  /// How many numbers the parameters of such a network are, without making it.
+  static std::int64_t parameter_elements(const CnnConfig& config);
+
+private:
+  struct Block {
+    ConvolutionLayer convolution;
+    std::optional<BatchNormLayer> norm;
+    std::int64_t pool;
+    Shape input; // (H, W, C)
+  };
+  explicit Cnn(const CnnConfig& config); // parameters declared, not allocated
+  Variable block(Tape& tape, const Block& block, Variable x, Mode mode) const;
+
+  CnnConfig config_;
+  Parameters parameters_;
+  std::vector<Block> blocks_;
+  std::vector<DenseLayer> dense_;
 };
 
 /// Index of the largest score of each row: (B, classes) -> B numbers, the first of equals.

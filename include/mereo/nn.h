@@ -13,6 +13,14 @@ namespace mereo {
 /// no gradients.
 enum class Mode { training, evaluation };
 
+/// What is random in one pass over a network: an argument too.
+struct Noise {
+  std::uint64_t seed = 0;
+  std::int64_t step = 0;
+  /// A stream of its own for each use within the pass, in [0, 256).
+  Random stream(int use) const;
+};
+
 /// How a parameter starts.
 struct Initialiser {
   enum class Kind { constant, normal, truncated_normal, uniform };
@@ -42,16 +50,24 @@ public:
   /// Declares a parameter; returns its index. Only before allocate().
   int add(std::string name, const Shape& shape, const Initialiser& initialiser,
           Decay decay = Decay::no);
-  /// Reserves both blocks and draws the starting values. Parameter i draws from Random(seed, i).
+  /// Declares a running average, which no gradient moves. It has a name, a value and an index as
+  /// parameters have them, but lies in a block of its own, so that no optimiser sees it.
+  int add_average(std::string name, const Shape& shape, double start);
+  /// Reserves the blocks and draws the starting values. Parameter i draws from Random(seed, i).
   void allocate(std::uint64_t seed);
 
   int count() const { return int(entries_.size()); }
   const std::string& name(int index) const { return entries_[index].name; }
+  bool is_average(int index) const { return entries_[index].average; }
   Tensor value(int index) const;
+  /// Of a running average: what a forward pass in Mode::training has seen of it.
   Tensor gradient(int index) const;
+  /// A step of the running averages, after one of the optimiser: a tenth of the way to what the
+  /// last pass has seen.
+  void step_averages() const;
   /// Number of trainable numbers, gaps not counted.
   std::int64_t elements() const;
-  /// The blocks, gaps included.
+  /// The blocks of what is trained, gaps included.
   std::span<real> values() const { return values_.values(); }
   std::span<real> gradients() const { return gradients_.values(); }
   /// Offset of a parameter in the blocks.
@@ -69,11 +85,14 @@ private:
     Shape shape;
     Initialiser initialiser;
     Decay decay;
+    bool average;
     std::int64_t offset;
   };
+  int add(Entry entry, std::int64_t& block_elements);
+
   std::vector<Entry> entries_;
-  std::int64_t block_elements_ = 0;
-  Tensor values_, gradients_;
+  std::int64_t block_elements_ = 0, average_elements_ = 0;
+  Tensor values_, gradients_, averages_, seen_;
 };
 
 /// A convolution with its weights.
@@ -83,8 +102,10 @@ public:
     std::int64_t kernel = 3, channels = 1, filters = 1;
     ConvolutionOptions convolution;
     Initialiser weights, bias;
+    /// Without one where a normalisation would take it away again.
+    bool has_bias = true;
   };
-  /// Declares "<name>.weight" (KH, KW, C, N) and "<name>.bias" (N).
+  /// Declares "<name>.weight" (KH, KW, C, N) and, if it has one, "<name>.bias" (N).
   ConvolutionLayer(Parameters& parameters, std::string name, const Options& options);
   /// x (B, H, W, C) -> (B, OH, OW, N).
   Variable forward(Tape& tape, const Parameters& parameters, Variable x, Mode mode) const;
@@ -97,8 +118,23 @@ public:
 private:
   std::string name_;
   Options options_;
-  int weight_, bias_;
+  int weight_, bias_ = -1;
   std::shared_ptr<const WinogradWeights> transformed_;
+};
+
+/// Batch normalisation over all but the last axis: by the batch in training, by running averages of
+/// its moments otherwise.
+class BatchNormLayer {
+public:
+  /// Declares "<name>.gain", "<name>.bias", and the averages "<name>.mean" and "<name>.variance",
+  /// all (channels).
+  BatchNormLayer(Parameters& parameters, std::string name, std::int64_t channels);
+  /// x (..., channels) -> the same shape.
+  Variable forward(Tape& tape, const Parameters& parameters, Variable x, Mode mode) const;
+
+private:
+  std::string name_;
+  int gain_, bias_, mean_, variance_;
 };
 
 /// A fully connected layer with its weights.

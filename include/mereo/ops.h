@@ -3,6 +3,7 @@
 // that do not fit. Capsule operations are in <mereo/capsules.h>.
 #pragma once
 
+#include <mereo/random.h>
 #include <mereo/tape.h>
 
 #include <memory>
@@ -67,6 +68,39 @@ Variable convolution(Tape& tape, Variable x, Variable w, Variable bias,
 /// of a tile, 2.4 times with 3, 4.9 times with 6.
 std::shared_ptr<const WinogradWeights> transform_weights(const Shape& x, const Tensor& w,
                                                          const ConvolutionOptions& options);
+
+enum class Pooling { max, average };
+
+struct PoolingOptions {
+  Pooling kind = Pooling::max;
+  std::int64_t kernel = 2, stride = 2;
+  /// What a window has outside the image does not count, neither as a maximum nor in an average.
+  Padding padding = Padding::valid;
+};
+
+/// The largest or the mean value in each window of kernel x kernel pixels, channel by channel:
+/// x (B, H, W, C) -> (B, OH, OW, C). Of equal ones, the gradient goes to the first, row by row; NaN
+/// stays NaN.
+Variable pool(Tape& tape, Variable x, const PoolingOptions& options);
+
+/// Mean and variance of each channel, (C) both.
+struct ChannelMoments {
+  Tensor mean, variance;
+};
+
+/// Batch normalisation (Ioffe & Szegedy 2015): gain (x - m) / sqrt(v + epsilon) + bias, x (..., C),
+/// gain and bias (C), m and v the mean and variance of a channel over all of x. Writes to
+/// `measured`, for evaluating, m and v n / (n - 1), n being the number of values a channel has.
+Variable batch_norm(Tape& tape, Variable x, Variable gain, Variable bias,
+                    const ChannelMoments& measured, double epsilon = 1e-5);
+/// The same with an m and v that do not depend on x.
+Variable batch_norm_by(Tape& tape, Variable x, Variable gain, Variable bias,
+                       const ChannelMoments& given, double epsilon = 1e-5);
+
+/// Dropout (Srivastava et al. 2014), for training only: each element is zero with probability
+/// `rate`, in [0, 1), and otherwise divided by 1 - rate. Element i is decided by the number that
+/// `random` would draw after i others.
+Variable dropout(Tape& tape, Variable x, double rate, const Random& random);
 
 /// factor * sum (x - target)^2, a scalar; x and target have as many elements. The target's memory
 /// must outlive the pass.

@@ -5,7 +5,7 @@
 #include "kernels/convolution.h"
 #include "autodiff/affine.h"
 #include "autodiff/op_list.h"
-#include "core/range.h"
+#include "autodiff/windows.h"
 #include "kernels/winograd_weights.h"
 
 namespace mereo {
@@ -40,18 +40,6 @@ void convolution_vjp(Tape& tape, const void* saved) {
       convolution_grad_weight(s.shape, s.x.data(), grad, s.scale, sink.data, sink.accumulate,
                               tape.arena());
   }
-}
-
-/// Output size and zeros before the image along one axis.
-struct Extent {
-  std::int64_t out, pad_before;
-};
-
-Extent extent(std::int64_t size, std::int64_t kernel, std::int64_t stride, Padding padding) {
-  if (padding == Padding::valid)
-    return {(size - kernel) / stride + 1, 0};
-  const std::int64_t out = ceiling(size, stride);
-  return {out, std::max<std::int64_t>(0, (out - 1) * stride + kernel - size) / 2};
 }
 
 std::string text(const Shape& x, const Shape& w) {

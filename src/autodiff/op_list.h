@@ -12,6 +12,10 @@
   X(softmax)                                                                                       \
   X(dense)                                                                                         \
   X(convolution)                                                                                   \
+  X(max_pool)                                                                                      \
+  X(average_pool)                                                                                  \
+  X(batch_norm)                                                                                    \
+  X(dropout)                                                                                       \
   X(squared_error)                                                                                 \
   X(cross_entropy)
 

@@ -1,5 +1,7 @@
 #include "io/config_fields.h"
 
+#include <charconv>
+
 namespace mereo {
 
 namespace {
@@ -21,6 +23,16 @@ double number(const std::string& key, const FieldValue& value) {
 }
 
 } // namespace
+
+std::vector<std::string> split(const std::string& text, char separator) {
+  std::vector<std::string> words;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = std::min(text.find(separator, at), text.size());
+    words.push_back(text.substr(at, end - at));
+    at = end + 1;
+  }
+  return words;
+}
 
 void reject_value(const std::string& key, const std::string& wanted) {
   throw Error("model configuration", "\"" + key + "\" has a wrong value", "", "it is " + wanted);
@@ -58,6 +70,29 @@ void assign(const std::string& key, const FieldValue& value, float& to) {
 
 void assign(const std::string& key, const FieldValue& value, double& to) {
   to = number(key, value);
+}
+
+FieldValue field(const std::vector<std::int64_t>& values) {
+  std::string text;
+  for (const std::int64_t value : values)
+    text += (text.empty() ? "" : ",") + std::to_string(value);
+  return text;
+}
+
+void assign(const std::string& key, const FieldValue& value, std::vector<std::int64_t>& to) {
+  to.clear();
+  const auto* text = std::get_if<std::string>(&value);
+  if (!text) {
+    to.push_back(integer(key, value));
+    return;
+  }
+  for (const std::string& word : split(*text, ',')) {
+    std::int64_t number = 0;
+    const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), number);
+    if (error != std::errc() || end != word.data() + word.size())
+      reject_value(key, "whole numbers with commas between them");
+    to.push_back(integer(key, number));
+  }
 }
 
 void assign(const std::string& key, const FieldValue& value, FieldValue& to) {

@@ -36,6 +36,8 @@ inline FieldValue field(const std::string& value) {
 inline FieldValue field(const FieldValue& value) {
   return value;
 }
+/// "328,192".
+FieldValue field(const std::vector<std::int64_t>& values);
 template <std::floating_point Number> FieldValue field(Number value) {
   return double(value);
 }
@@ -49,6 +51,8 @@ requires std::is_enum_v<Enum> FieldValue field(Enum value) {
 
 [[noreturn]] void reject_value(const std::string& key, const std::string& wanted);
 [[noreturn]] void reject_key(const std::string& key);
+/// The words of a list, empty ones but a last one included.
+std::vector<std::string> split(const std::string& text, char separator);
 /// One of these, in quotes: for reject_value().
 std::string choice(const std::vector<std::string>& names);
 
@@ -57,6 +61,8 @@ void assign(const std::string& key, const FieldValue& value, int& to);
 void assign(const std::string& key, const FieldValue& value, bool& to);
 void assign(const std::string& key, const FieldValue& value, float& to);
 void assign(const std::string& key, const FieldValue& value, double& to);
+/// Text as above, or a number alone.
+void assign(const std::string& key, const FieldValue& value, std::vector<std::int64_t>& to);
 /// A value of the kind that is there already.
 void assign(const std::string& key, const FieldValue& value, FieldValue& to);
 

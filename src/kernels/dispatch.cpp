@@ -35,6 +35,7 @@ namespace mereo {
   extern const GemmKernels gemm_kernels;                                                           \
   extern const RoutingKernels routing_kernels;                                                     \
   extern const WinogradKernels winograd_kernels;                                                   \
+  extern const PoolingKernels pooling_kernels;                                                     \
   extern const EmKernels em_kernels;                                                               \
   }
 MEREO_ISAS(MEREO_DECLARE)
@@ -57,6 +58,7 @@ const std::vector<Candidate>& candidates() {
     isa::gemm_kernels,                                                                             \
     isa::routing_kernels,                                                                          \
     isa::winograd_kernels,                                                                         \
+    isa::pooling_kernels,                                                                          \
     isa::em_kernels}},
   static const std::vector<Candidate> all = {MEREO_ISAS(MEREO_CANDIDATE)};
   return all;

@@ -159,6 +159,33 @@ static void column_sums(std::int64_t rows, std::int64_t size, const real* x, rea
   }
 }
 
+static void column_products(std::int64_t rows, std::int64_t size, const real* x, const real* mean,
+                            const real* z, real* y) {
+  for (std::int64_t c = 0; c < size; ++c) {
+    double total = 0;
+    for (std::int64_t r = 0; r < rows; ++r)
+      total += (double(x[r * size + c]) - mean[c]) * z[r * size + c];
+    y[c] = real(total);
+  }
+}
+
+static void column_squares(std::int64_t rows, std::int64_t size, const real* x, const real* mean,
+                           real* y) {
+  for (std::int64_t c = 0; c < size; ++c) {
+    double total = 0;
+    for (std::int64_t r = 0; r < rows; ++r)
+      total += std::pow(double(x[r * size + c]) - mean[c], 2);
+    y[c] = real(total);
+  }
+}
+
+static void scale_columns(std::int64_t rows, std::int64_t size, const real* x, const real* mean,
+                          const real* factor, const real* shift, real* y, bool accumulate) {
+  for (std::int64_t r = 0; r < rows; ++r, x += size, y += size)
+    for (std::int64_t c = 0; c < size; ++c)
+      put(y[c], factor[c] * (double(x[c]) - mean[c]) + shift[c], accumulate);
+}
+
 // ---- optimisers ---------------------------------------------------------------------------------
 
 static void adam(std::int64_t n, const AdamStep& step, const real* gradient, real* first,
@@ -193,7 +220,8 @@ const ArithmeticKernels arithmetic_kernels = {
 
 extern const RowKernels row_kernels;
 const RowKernels row_kernels = {
-    softmax, softmax_backward, squash, squash_backward, length, length_backward, column_sums,
+    softmax,         softmax_backward, squash,          squash_backward, length,
+    length_backward, column_sums,      column_products, column_squares,  scale_columns,
 };
 
 extern const OptimiserKernels optimiser_kernels;

@@ -1,4 +1,5 @@
-// Operations on each row of a matrix: softmax, squash, length; and the sums of its columns.
+// Operations on each row of a matrix: softmax, squash, length; and the sums and moments of its
+// columns.
 #include "kernels/lane_loops.h"
 #include "kernels/table.h"
 
@@ -100,8 +101,11 @@ static void length_backward(std::int64_t rows, std::int64_t size, const real* x,
   }
 }
 
-static void column_sums(std::int64_t rows, std::int64_t size, const real* x, real* y,
-                        bool accumulate) {
+/// y[c] (+)= the sum over rows: total = body(total, row, c, part) adds a row's register at column
+/// c.
+template <class Body>
+MEREO_VERB void sum_over_rows(std::int64_t rows, std::int64_t size, real* y, bool accumulate,
+                              Body body) {
   constexpr int wide = 4; // registers of columns at a time, so that the additions overlap
   std::int64_t c = 0;
   for (; c + wide * lanes <= size; c += wide * lanes) {
@@ -110,21 +114,56 @@ static void column_sums(std::int64_t rows, std::int64_t size, const real* x, rea
       t = zero();
     for (std::int64_t r = 0; r < rows; ++r)
       for (int k = 0; k < wide; ++k)
-        total[k] = total[k] + load(x + r * size + c + k * lanes);
+        total[k] = body(total[k], r, c + k * lanes, Whole{});
     for (int k = 0; k < wide; ++k)
       put(Whole{}, y + c + k * lanes, total[k], accumulate);
   }
   for_registers(size - c, [=](std::int64_t i, auto part) MEREO_INLINE {
     V total = zero();
     for (std::int64_t r = 0; r < rows; ++r)
-      total = total + part.load(x + r * size + c + i);
+      total = body(total, r, c + i, part);
     put(part, y + c + i, total, accumulate);
   });
 }
 
+static void column_sums(std::int64_t rows, std::int64_t size, const real* x, real* y,
+                        bool accumulate) {
+  sum_over_rows(rows, size, y, accumulate,
+                [=](V total, std::int64_t r, std::int64_t c, auto part)
+                    MEREO_INLINE { return total + part.load(x + r * size + c); });
+}
+
+static void column_products(std::int64_t rows, std::int64_t size, const real* x, const real* mean,
+                            const real* z, real* y) {
+  sum_over_rows(rows, size, y, false,
+                [=](V total, std::int64_t r, std::int64_t c, auto part) MEREO_INLINE {
+                  const V centred = part.load(x + r * size + c) - part.load(mean + c);
+                  return fma(centred, part.load(z + r * size + c), total);
+                });
+}
+
+static void column_squares(std::int64_t rows, std::int64_t size, const real* x, const real* mean,
+                           real* y) {
+  sum_over_rows(rows, size, y, false,
+                [=](V total, std::int64_t r, std::int64_t c, auto part) MEREO_INLINE {
+                  const V centred = part.load(x + r * size + c) - part.load(mean + c);
+                  return fma(centred, centred, total);
+                });
+}
+
+static void scale_columns(std::int64_t rows, std::int64_t size, const real* x, const real* mean,
+                          const real* factor, const real* shift, real* y, bool accumulate) {
+  for (std::int64_t at = 0; at < rows * size; at += size)
+    for_registers(size, [=](std::int64_t c, auto part) MEREO_INLINE {
+      const V centred = part.load(x + at + c) - part.load(mean + c);
+      put(part, y + at + c, fma(centred, part.load(factor + c), part.load(shift + c)), accumulate);
+    });
+}
+
 extern const RowKernels row_kernels;
 const RowKernels row_kernels = {
-    softmax, softmax_backward, squash, squash_backward, length, length_backward, column_sums,
+    softmax,         softmax_backward, squash,          squash_backward, length,
+    length_backward, column_sums,      column_products, column_squares,  scale_columns,
 };
 
 } // namespace mereo::MEREO_ISA

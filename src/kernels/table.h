@@ -68,6 +68,15 @@ struct RowKernels {
   /// y[c] (+)= sum over rows of x[row, c], rows in order.
   void (*column_sums)(std::int64_t rows, std::int64_t size, const real* x, real* y,
                       bool accumulate);
+  /// y[c] = sum over rows of (x[row, c] - mean[c]) z[row, c], and of the square of the first
+  /// factor.
+  void (*column_products)(std::int64_t rows, std::int64_t size, const real* x, const real* mean,
+                          const real* z, real* y);
+  void (*column_squares)(std::int64_t rows, std::int64_t size, const real* x, const real* mean,
+                         real* y);
+  /// Each row: y[c] (+)= factor[c] (x[c] - mean[c]) + shift[c].
+  void (*scale_columns)(std::int64_t rows, std::int64_t size, const real* x, const real* mean,
+                        const real* factor, const real* shift, real* y, bool accumulate);
 };
 
 struct OptimiserKernels {
@@ -163,6 +172,24 @@ struct WinogradKernels {
   void (*pass)(const WinogradPass& pass);
 };
 
+// ---- pooling ------------------------------------------------------------------------------------
+
+/// The pixels of a pooling window that lie in the image: rows x columns runs of channels, the rows
+/// row_stride elements apart. There is at least one pixel.
+struct PoolingWindow {
+  std::int64_t rows, columns, channels, row_stride;
+};
+
+struct PoolingKernels {
+  /// y[c] = the largest x in the window, NaN if any is; grad_x += grad_y at the first that is y.
+  void (*max)(const PoolingWindow& window, const real* x, real* y);
+  void (*max_backward)(const PoolingWindow& window, const real* x, const real* y,
+                       const real* grad_y, real* grad_x);
+  /// y[c] = factor times the sum of x in the window; grad_x += factor grad_y at every pixel.
+  void (*sum)(const PoolingWindow& window, real factor, const real* x, real* y);
+  void (*sum_backward)(const PoolingWindow& window, real factor, const real* grad_y, real* grad_x);
+};
+
 // ---- dynamic routing ----------------------------------------------------------------------------
 // Images are the lanes: a tile of `images` images is transposed so that one register holds the same
 // number of all of them. Every sum then runs in order inside a lane, the softmax over parents needs
@@ -233,6 +260,7 @@ struct Kernels {
   GemmKernels gemm;
   RoutingKernels routing;
   WinogradKernels winograd;
+  PoolingKernels pooling;
   EmKernels em;
 };
 

@@ -172,7 +172,7 @@ void CapsNet::thaw() {
 }
 
 Outputs CapsNet::forward(Tape& tape, const Tensor& images, std::span<const std::int32_t> labels,
-                         Mode mode, double /*progress*/) {
+                         Mode mode, double /*progress*/, const Noise& /*noise*/) {
   if (mode == Mode::training)
     thaw(); // the weights are about to change
   Outputs out;

@@ -19,6 +19,11 @@ template <> struct EnumNames<ConvolutionMethod> {
       {"winograd", ConvolutionMethod::winograd}};
 };
 
+template <> struct EnumNames<Pooling> {
+  static constexpr std::pair<const char*, Pooling> list[] = {{"max", Pooling::max},
+                                                             {"average", Pooling::average}};
+};
+
 template <> struct EnumNames<MarginSchedule> {
   static constexpr std::pair<const char*, MarginSchedule> list[] = {
       {"linear", MarginSchedule::linear}, {"sigmoid", MarginSchedule::sigmoid}};

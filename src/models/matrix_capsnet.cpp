@@ -155,7 +155,8 @@ void MatrixCapsNet::freeze(std::int64_t batch) {
 }
 
 Outputs MatrixCapsNet::forward(Tape& tape, const Tensor& images,
-                               std::span<const std::int32_t> labels, Mode mode, double progress) {
+                               std::span<const std::int32_t> labels, Mode mode, double progress,
+                               const Noise& /*noise*/) {
   if (mode == Mode::training)
     thaw(); // the weights are about to change
   check_images("MatrixCapsNet", config_.input, images);

@@ -1,4 +1,5 @@
 #include "models/capsnet_config.h"
+#include "models/cnn_config.h"
 #include "models/matrix_capsnet_config.h"
 
 #include <mereo/models.h>
@@ -38,6 +39,7 @@ template <class Network, auto parse> constexpr Entry entry(const char* name) {
 constexpr Entry entries[] = {
     entry<CapsNet, parse_capsnet_config>("capsnet"),
     entry<MatrixCapsNet, parse_matrix_capsnet_config>("matrix-capsnet"),
+    entry<Cnn, parse_cnn_config>("cnn"),
 };
 
 const Entry& find_entry(const char* where, const std::string& name) {

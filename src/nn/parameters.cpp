@@ -16,6 +16,12 @@ Initialiser Initialiser::he(double fan_in) {
   return normal(std::sqrt(2.0 / fan_in));
 }
 
+Random Noise::stream(int use) const {
+  // The purpose is in the top byte, as in the streams of the data.
+  constexpr std::uint64_t purpose = 0xe1;
+  return Random(seed, purpose << 56 | std::uint64_t(step) << 8 | std::uint64_t(use));
+}
+
 namespace {
 
 double draw(const Initialiser& initialiser, Random& random) {
@@ -34,25 +40,37 @@ double draw(const Initialiser& initialiser, Random& random) {
 
 } // namespace
 
+int Parameters::add(Entry added, std::int64_t& block_elements) {
+  if (!values_.empty())
+    throw Error("Parameters::add", "the block is already allocated", added.name);
+  for (const Entry& entry : entries_)
+    if (entry.name == added.name)
+      throw Error("Parameters::add", "there is already one of this name", added.name);
+  // Shapes may have 2^60 elements each; a sum of two already could not be allocated.
+  if (block_elements > (std::int64_t{1} << 60))
+    throw Error("Parameters::add", "there are too many parameters", added.name);
+  added.offset = block_elements;
+  constexpr std::int64_t line = std::int64_t(alignment / sizeof(real));
+  block_elements += (added.shape.elements() + line - 1) / line * line;
+  entries_.push_back(std::move(added));
+  return count() - 1;
+}
+
 int Parameters::add(std::string name, const Shape& shape, const Initialiser& initialiser,
                     Decay decay) {
-  if (!values_.empty())
-    throw Error("Parameters::add", "the block is already allocated", name);
-  for (const Entry& entry : entries_)
-    if (entry.name == name)
-      throw Error("Parameters::add", "there is already one of this name", name);
-  // Shapes may have 2^60 elements each; a sum of two already could not be allocated.
-  if (block_elements_ > (std::int64_t{1} << 60))
-    throw Error("Parameters::add", "there are too many parameters", name);
-  entries_.push_back({std::move(name), shape, initialiser, decay, block_elements_});
-  constexpr std::int64_t line = std::int64_t(alignment / sizeof(real));
-  block_elements_ += (shape.elements() + line - 1) / line * line;
-  return count() - 1;
+  return add({std::move(name), shape, initialiser, decay, false, 0}, block_elements_);
+}
+
+int Parameters::add_average(std::string name, const Shape& shape, double start) {
+  return add({std::move(name), shape, Initialiser::constant(start), Decay::no, true, 0},
+             average_elements_);
 }
 
 void Parameters::allocate(std::uint64_t seed) {
   values_ = Tensor(Shape{block_elements_});
   gradients_ = Tensor(Shape{block_elements_});
+  averages_ = Tensor(Shape{average_elements_});
+  seen_ = Tensor(Shape{average_elements_});
   for (int i = 0; i < count(); ++i) {
     Random random(seed, std::uint64_t(i));
     for (real& x : value(i).values())
@@ -61,17 +79,25 @@ void Parameters::allocate(std::uint64_t seed) {
 }
 
 Tensor Parameters::value(int index) const {
-  return Tensor::view(values_.data() + entries_[index].offset, entries_[index].shape);
+  const Entry& entry = entries_[index];
+  return Tensor::view((entry.average ? averages_ : values_).data() + entry.offset, entry.shape);
 }
 
 Tensor Parameters::gradient(int index) const {
-  return Tensor::view(gradients_.data() + entries_[index].offset, entries_[index].shape);
+  const Entry& entry = entries_[index];
+  return Tensor::view((entry.average ? seen_ : gradients_).data() + entry.offset, entry.shape);
+}
+
+void Parameters::step_averages() const {
+  constexpr real rate = real(0.1);
+  for (std::int64_t i = 0; i < average_elements_; ++i)
+    averages_.data()[i] += rate * (seen_.data()[i] - averages_.data()[i]);
 }
 
 std::int64_t Parameters::elements() const {
   std::int64_t total = 0;
   for (const Entry& entry : entries_)
-    total += entry.shape.elements();
+    total += entry.average ? 0 : entry.shape.elements();
   return total;
 }
 

@@ -35,6 +35,8 @@ std::int64_t activation_bytes(Model& model, std::int64_t batch) {
 std::vector<LayerSize> layer_sizes(const Parameters& parameters) {
   std::vector<LayerSize> layers;
   for (int i = 0; i < parameters.count(); ++i) {
+    if (parameters.is_average(i))
+      continue;
     const std::string& full = parameters.name(i);
     const std::string name = full.substr(0, full.rfind('.'));
     if (layers.empty() || layers.back().name != name)

@@ -122,8 +122,8 @@ void Run::step() {
   tape_.reset();
   const double margin_steps = options_.margin_steps;
   const double progress = margin_steps > 0 ? std::min(1.0, double(state_.step) / margin_steps) : 1;
-  const Outputs outputs =
-      model_.forward(tape_, batch_.images, batch_.labels, Mode::training, progress);
+  const Outputs outputs = model_.forward(tape_, batch_.images, batch_.labels, Mode::training,
+                                         progress, {options_.seed, state_.step});
   const double loss = outputs.loss.item();
   if (!std::isfinite(loss))
     fail_loss(loss);
@@ -136,6 +136,7 @@ void Run::step() {
   const double rate = options_.schedule.at(state_.step);
   optimizer_->step(parameters.values(), parameters.gradients(), rate,
                    clip_scale(norm, options_.clip));
+  parameters.step_averages();
   ++state_.step;
   progress_.loss = loss;
   progress_.learning_rate = rate;

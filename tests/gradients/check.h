@@ -37,6 +37,7 @@ struct Case {
 /// operation.
 std::vector<Case> elementwise_cases();
 std::vector<Case> layer_cases();
+std::vector<Case> image_cases();
 std::vector<Case> capsule_cases();
 std::vector<Case> em_cases();
 

@@ -42,7 +42,8 @@ template <class Function> Tensor gradient_of_sum(const Tensor& x, const Function
 
 TEST_CASE("every operation has a gradient case, and every case agrees with its differences") {
   std::set<std::string> seen;
-  for (const auto& cases : {elementwise_cases(), layer_cases(), capsule_cases(), em_cases()})
+  for (const auto& cases :
+       {elementwise_cases(), layer_cases(), image_cases(), capsule_cases(), em_cases()})
     for (const Case& one : cases)
       for (const std::string& text : mismatches(one, seen))
         FAIL_CHECK(text);
