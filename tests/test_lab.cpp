@@ -85,13 +85,28 @@ TEST_CASE("results take their place in a document") {
 }
 
 TEST_CASE("a judged curve is searched") {
-  const std::vector<Judgement> curve = {
+  const Curve curve = {
       {1, {{"error", 9}}}, {2, {{"error", 5}}}, {3, {{"error", 6}}}, {4, {{"error", 4}}}};
   CHECK(first_within(curve, "error", 6)->step == 2);
   CHECK(first_within(curve, "error", 5)->step == 2);
   CHECK(first_within(curve, "error", 4.5)->step == 4);
   CHECK(first_within(curve, "error", 3) == nullptr);
   CHECK(least(curve, "error") == 4);
+}
+
+TEST_CASE("networks are compared when they are equally good") {
+  const Curves good = {{{1, {{"error", 5}, {"other", 1}}}, {2, {{"error", 2}, {"other", 2}}}},
+                       {{1, {{"error", 5}, {"other", 3}}}, {2, {{"error", 2}, {"other", 4}}}}};
+  const Curves bad = {{{1, {{"error", 9}, {"other", 5}}}, {2, {{"error", 6}, {"other", 6}}}},
+                      {{1, {{"error", 3}, {"other", 7}}}, {2, {{"error", 4}, {"other", 8}}}}};
+  // With the first seed the bad ones get to 6, the good ones are there at once; with the second the
+  // bad ones get to 3, and the good ones have to go on.
+  const auto others = [](const std::vector<Judgement>& judgements) {
+    return cells(judgements, {"other"}).at(0).values;
+  };
+  CHECK(others(matched(good, {good, bad}, "error")) == std::vector<double>{1, 4});
+  CHECK(others(matched(bad, {good, bad}, "error")) == std::vector<double>{6, 7});
+  CHECK(others(last(bad)) == std::vector<double>{6, 8});
 }
 
 TEST_CASE("the lab trains once, continues what was stopped, and remembers what was judged") {

@@ -24,6 +24,7 @@ struct Outputs {
   Variable reconstruction;                           // (B, height * width * channels) in (0, 1)
   Variable loss;                                     // scalar; only with labels
   Variable classification_loss, reconstruction_loss; // its two terms
+  Variable features; // (B, size): what the scores are computed from, without capsules
 };
 
 /// One class of network. Not thread-safe: one forward at a time.

@@ -1,112 +1,173 @@
-#include "lab/attack.h"
+// Adversarial pictures of toys: Hinton, Sabour, Frosst 2018, section 5.3.
+#include "lab/adversarial.h"
+#include "lab/experiments.h"
+#include "lab/networks.h"
 
 #include <algorithm>
-#include <cmath>
 
 namespace mereo::lab {
 
 namespace {
 
-void check(const Tensor& pictures, std::span<const std::int32_t> labels, const Attack& attack) {
-  if (!(attack.size >= 0 && std::isfinite(attack.size)))
-    throw Error("attack", "the size must not be negative", std::to_string(attack.size));
-  if (attack.steps < 1)
-    throw Error("attack", "there must be a step at least", std::to_string(attack.steps));
-  if (pictures.shape().rank() != 4 || pictures.shape()[0] != std::ssize(labels))
-    throw Error("attack", "there must be a label for each picture",
-                pictures.shape().text() + ", " + std::to_string(labels.size()) + " labels");
-  for (const real x : pictures.values())
-    if (!(x >= 0 && x <= 1))
-      throw Error("attack", "a pixel is not in [0, 1]", std::to_string(x));
+/// Most that a pixel is changed by.
+constexpr double sizes[] = {0.01, 0.03, 0.1};
+constexpr int iterations = 10; // of BIM
+
+/// Pictures of a data set as they are cut out for the network, in [0, 1], batch by batch.
+class Pictures {
+public:
+  Pictures(const Dataset& data, const View& view)
+      : loader_(data, all_indices(data.count),
+                {.batch = 64, .shuffle = false, .view = {.crop = view.crop}, .augment = false}) {}
+  bool next(Batch& batch) { return loader_.next(batch); }
+
+private:
+  Loader loader_;
+};
+
+/// What is asked of a trained network; pictures are standardised as it has them.
+class Target {
+public:
+  Target(Lab& lab, Model& model, const View& view, const Dataset& data)
+      : lab_(lab), model_(model), view_(view), data_(data) {}
+
+  /// Per cent of the pictures still told rightly.
+  double accuracy(const Attack& attack) {
+    double right = 0;
+    for_all([&](const Batch& batch) {
+      const auto predicted =
+          predict(attacked(model_, tape_, batch.images, batch.labels, attack, view_.standardize));
+      for (std::size_t i = 0; i < predicted.size(); ++i)
+        right += predicted[i] == batch.labels[i];
+    });
+    return 100 * right / double(data_.count);
+  }
+
+  /// Per cent of the pictures taken for the class they were to be taken for, mean over all the
+  /// classes that they are not of.
+  double success(Attack attack) {
+    attack.targeted = true;
+    double taken = 0;
+    const auto classes = std::int32_t(data_.classes);
+    for (std::int32_t away = 1; away < classes; ++away)
+      for_all([&](const Batch& batch) {
+        std::vector<std::int32_t> wanted = batch.labels;
+        for (std::int32_t& label : wanted)
+          label = (label + away) % classes;
+        const auto predicted =
+            predict(attacked(model_, tape_, batch.images, wanted, attack, view_.standardize));
+        for (std::size_t i = 0; i < predicted.size(); ++i)
+          taken += predicted[i] == wanted[i];
+      });
+    return 100 * taken / double(data_.count * (classes - 1));
+  }
+
+  /// Of the gradient of the loss: the per cent of exact zeros, and the mean size.
+  Values gradient() {
+    double zeros = 0, size = 0, batches = 0;
+    for_all([&](const Batch& batch) {
+      const PixelGradient g =
+          pixel_gradient(model_, tape_, batch.images, batch.labels, {}, view_.standardize);
+      // Of the loss of each picture, not of their mean.
+      size += g.mean_size * double(batch.labels.size());
+      zeros += g.zero_share;
+      ++batches;
+    });
+    return {{"zeros", 100 * zeros / batches}, {"size", size / batches}};
+  }
+
+private:
+  template <class Body> void for_all(const Body& body) {
+    Pictures pictures(data_, view_);
+    Batch batch;
+    while (pictures.next(batch)) {
+      body(batch);
+      if (lab_.listener().stop())
+        throw Stopped();
+    }
+  }
+
+  std::vector<std::int32_t> predict(const Tensor& pictures) {
+    tape_.reset();
+    const Tensor seen = view_.standardize ? apply_view(pictures, {.standardize = true}) : pictures;
+    std::vector<std::int32_t> predicted;
+    predictions(model_.forward(tape_, seen, {}, Mode::evaluation).scores, predicted);
+    return predicted;
+  }
+
+  Lab& lab_;
+  Model& model_;
+  const View& view_;
+  const Dataset& data_;
+  Tape tape_;
+};
+
+std::string name_of(const char* kind, double size) {
+  char text[64];
+  std::snprintf(text, sizeof text, "%s %g", kind, size);
+  return text;
 }
 
-/// Per picture +1 at the largest score of another class and -1 at the label: (B, classes). The
-/// other way round is what a targeted attack climbs.
-Tensor score_seed(const Variable& scores, std::span<const std::int32_t> labels, double& value) {
-  const std::int64_t classes = scores.shape()[1];
-  const Tensor seed(scores.shape());
-  value = 0;
-  for (std::size_t b = 0; b < labels.size(); ++b) {
-    const real* row = scores.data() + std::int64_t(b) * classes;
-    std::int64_t other = labels[b] == 0 ? 1 : 0;
-    for (std::int64_t k = 0; k < classes; ++k)
-      if (k != labels[b] && row[k] > row[other])
-        other = k;
-    seed.at({std::int64_t(b), other}) = 1;
-    seed.at({std::int64_t(b), labels[b]}) = -1;
-    value += double(row[other]) - double(row[labels[b]]);
+/// All that is measured of one network.
+Values measure(Target target) {
+  Values values = target.gradient();
+  values["clean"] = target.accuracy({.size = 0});
+  for (const double size : sizes) {
+    const Attack once{.size = size}, often{.size = size, .steps = iterations};
+    Attack scores = often;
+    scores.ascent = Ascent::scores;
+    values[name_of("FGSM", size)] = target.accuracy(once);
+    values[name_of("BIM", size)] = target.accuracy(often);
+    values[name_of("BIM on scores", size)] = target.accuracy(scores);
+    values[name_of("to a class, FGSM", size)] = target.success(once);
+    values[name_of("to a class, BIM", size)] = target.success(often);
   }
-  return seed;
+  return values;
 }
 
 } // namespace
 
-// z = (x - mean) / s with s^2 = mean of (x - mean)^2 over the picture.
-void standardize_gradient(std::int64_t count, const real* pixels, const real* standardized,
-                          real* gradient) {
-  const double n = double(count);
-  double mean = 0, squares = 0, flat = 0, along = 0;
-  for (std::int64_t i = 0; i < count; ++i)
-    mean += pixels[i] / n;
-  for (std::int64_t i = 0; i < count; ++i) {
-    squares += (pixels[i] - mean) * (pixels[i] - mean);
-    flat += gradient[i] / n;
-    along += double(gradient[i]) * standardized[i] / n;
-  }
-  const double deviation = std::sqrt(squares / n);
-  for (std::int64_t i = 0; i < count; ++i)
-    gradient[i] = deviation > 1e-6
-                      ? real((gradient[i] - flat - standardized[i] * along) / deviation)
-                      : real(0);
-}
-
-PixelGradient pixel_gradient(Model& model, Tape& tape, const Tensor& pictures,
-                             std::span<const std::int32_t> labels, const Attack& attack,
-                             bool standardized) {
-  const Tensor seen = standardized ? apply_view(pictures, {.standardize = true}) : pictures;
-  PixelGradient result{Tensor(pictures.shape()), 0, 0, 0};
-  tape.reset();
-  tape.watch(seen, result.gradient);
-  const Outputs outputs = model.forward(tape, seen, labels, Mode::evaluation);
-  if (attack.ascent == Ascent::loss) {
-    result.value = double(outputs.classification_loss.item()) * double(labels.size());
-    tape.backward(outputs.classification_loss);
-  } else {
-    tape.backward(outputs.scores, score_seed(outputs.scores, labels, result.value));
-  }
-  for (const real g : result.gradient.values()) {
-    result.zero_share += g == 0;
-    result.mean_size += std::abs(double(g));
-  }
-  result.zero_share /= double(result.gradient.elements());
-  result.mean_size /= double(result.gradient.elements());
-  if (!standardized)
-    return result;
-  const std::int64_t B = pictures.shape()[0], pixels = pictures.elements() / B;
-  for (std::int64_t b = 0; b < B; ++b)
-    standardize_gradient(pixels, pictures.data() + b * pixels, seen.data() + b * pixels,
-                         result.gradient.data() + b * pixels);
-  return result;
-}
-
-Tensor attacked(Model& model, Tape& tape, const Tensor& pictures,
-                std::span<const std::int32_t> labels, const Attack& attack, bool standardized) {
-  check(pictures, labels, attack);
-  const Tensor changed = pictures.clone();
-  const real step = real(attack.size / attack.steps) * (attack.targeted ? real(-1) : real(1));
-  const real size = real(attack.size);
-  for (int i = 0; i < attack.steps; ++i) {
-    const Tensor gradient =
-        pixel_gradient(model, tape, changed, labels, attack, standardized).gradient;
-    const real *from = pictures.data(), *slope = gradient.data();
-    real* x = changed.data();
-    for (std::int64_t k = 0; k < changed.elements(); ++k) {
-      const real sign = slope[k] > 0 ? real(1) : slope[k] < 0 ? real(-1) : real(0);
-      x[k] = std::clamp(x[k] + step * sign, std::max(real(0), from[k] - size),
-                        std::min(real(1), from[k] + size));
+Report attack(Lab& lab) {
+  const Dataset training = lab.data("toys", Split::train);
+  const Dataset test = lab.data("toys", Split::test, lab.small() ? toys_test_limit : 0);
+  const Dataset victims = lab.data("toys", Split::test, lab.small() ? 250 : 2000);
+  const std::vector<Network> networks = {matrix_capsnet(lab, "toys"), capsnet(lab, "toys"),
+                                         cnn(lab, "toys")};
+  Report report{
+      .title = "measured on toys",
+      .method =
+          "Accuracy in per cent when no pixel is changed by more than so much (white is 1), by "
+          "the fast gradient sign method (FGSM) and in ten steps (BIM), along the gradient of "
+          "the loss or of the largest wrong score minus the right one; and how often a "
+          "picture is taken for a class it was to be taken for (chance: 20 % of a network "
+          "that guesses). Below: the share of gradients by a pixel that are exactly zero, "
+          "and their mean size.",
+  };
+  std::vector<std::vector<Judgement>> measured; // of each network, by seed
+  for (const Network& network : networks) {
+    report.columns.push_back({network.name});
+    measured.emplace_back();
+    for (const std::uint64_t seed : lab.seeds()) {
+      const Trained trained = train_on_toys(lab, network, seed, training, test);
+      measured.back().push_back({0, lab.measure(trained, "attack", [&] {
+                                   return measure(
+                                       Target(lab, *trained.model, trained.view, victims));
+                                 })});
     }
   }
-  return changed;
+  std::vector<std::pair<std::string, std::string>> rows = {{"clean", "accuracy, not attacked"}};
+  for (const char* kind : {"FGSM", "BIM", "BIM on scores", "to a class, FGSM", "to a class, BIM"})
+    for (const double size : sizes)
+      rows.emplace_back(name_of(kind, size), name_of(kind, size));
+  rows.emplace_back("zeros", "gradients that are zero %");
+  rows.emplace_back("size", "mean size of a gradient");
+  for (const auto& [value, shown] : rows) {
+    Row row{shown, {}, value == "size" ? 6 : 1};
+    for (const auto& judgements : measured)
+      row.cells.push_back(cells(judgements, {value})[0]);
+    report.rows.push_back(row);
+  }
+  return report;
 }
 
 } // namespace mereo::lab

@@ -4,7 +4,6 @@
 #pragma once
 
 #include "lab/lab.h"
-#include "lab/report.h"
 
 namespace mereo::lab {
 
@@ -21,7 +20,20 @@ struct Experiment {
 const std::vector<Experiment>& experiments();
 
 Report ablation(Lab& lab);
+Report affine(Lab& lab);
+Report attack(Lab& lab);
+Report linearity(Lab& lab);
+Report overlap(Lab& lab);
+Report scramble(Lab& lab);
 Report viewpoint(Lab& lab);
+
+// --- what several of them share
+
+/// Error on test pictures of toys, per cent, as "test".
+Trained train_on_toys(Lab& lab, const Network& network, std::uint64_t seed, const Dataset& training,
+                      const Dataset& test);
+/// Pictures of a test set that a small budget looks at.
+inline constexpr std::int64_t toys_test_limit = 8100, viewpoint_test_limit = 2700;
 
 /// Trains on the viewpoints of a training set, and measures the error in per cent on "familiar" and
 /// "novel" ones once an epoch.

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <filesystem>
 
 namespace mereo::lab {
@@ -39,7 +38,7 @@ std::unique_ptr<Model> make(const Network& network, const Dataset& data, const V
   return make_model(network.model, to_json(config), seed);
 }
 
-/// judged.jsonl of a run folder: a line for every time that the judge was asked. Lines about
+/// A file of a run folder with a line for every time that something was measured. Lines about
 /// another number of test pictures are none of ours.
 class Memory {
 public:
@@ -55,19 +54,29 @@ public:
     }
   }
 
-  bool has(std::int64_t step) const {
-    return std::ranges::any_of(judgements_, [&](const auto& j) { return j.step == step; });
-  }
-
-  void add(const Judgement& judgement) {
-    Fields line = {{"step", judgement.step}, {"test_limit", test_limit_}};
-    for (const auto& [name, value] : judgement.values)
+  /// What was measured after this step, now if it was not before (it may have been in a run that is
+  /// continued from an earlier checkpoint), with the "seconds" that it took. Nothing when the
+  /// listener asks to stop.
+  Values recall(std::int64_t step, TrainListener& listener,
+                const std::function<Values()>& measure) {
+    const auto known = std::ranges::find(judgements_, step, &Judgement::step);
+    if (known != judgements_.end())
+      return known->values;
+    const auto start = std::chrono::steady_clock::now();
+    Values values = measure();
+    if (listener.stop())
+      return {};
+    values["seconds"] =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    Fields line = {{"step", step}, {"test_limit", test_limit_}};
+    for (const auto& [name, value] : values)
       line.emplace_back(name, value);
     append_json_line(path_, line);
-    judgements_.push_back(judgement);
+    judgements_.push_back({step, values});
+    return values;
   }
 
-  std::vector<Judgement> sorted() {
+  Curve sorted() {
     std::ranges::sort(judgements_, {}, &Judgement::step);
     return judgements_;
   }
@@ -75,7 +84,7 @@ public:
 private:
   std::string path_;
   std::int64_t test_limit_;
-  std::vector<Judgement> judgements_;
+  Curve judgements_;
 };
 
 /// Asks the judge in the course of training; all else is the lab's listener's.
@@ -99,17 +108,8 @@ public:
   void checkpoint_saved(const std::string& path) override { listener_.checkpoint_saved(path); }
   bool stop() override { return listener_.stop(); }
 
-  /// Unless the memory has it already, as it may in a run that is continued from a checkpoint.
   void judge(std::int64_t step) {
-    if (memory_.has(step))
-      return;
-    const auto start = std::chrono::steady_clock::now();
-    Values values = judge_(model_, view_);
-    if (listener_.stop())
-      return;
-    values["seconds"] =
-        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    memory_.add({step, values});
+    memory_.recall(step, listener_, [&] { return judge_(model_, view_); });
   }
 
 private:
@@ -157,7 +157,8 @@ Trained Lab::train(const Network& network, std::uint64_t seed, const Dataset& da
   if (options_.epochs > 0)
     options.epochs = options_.epochs;
 
-  Trained trained{make(network, data, options.view, seed), options.view.still(), {}};
+  Trained trained{
+      make(network, data, options.view, seed), options.view.still(), {}, options.directory};
   listener_.network(network.name, data.name, seed);
   Memory memory(options.directory + "/judged.jsonl", options_.test_limit);
   Watcher watcher(listener_, memory, *trained.model, trained.view, judge, judge_steps);
@@ -174,19 +175,14 @@ Trained Lab::train(const Network& network, std::uint64_t seed, const Dataset& da
   return trained;
 }
 
-const Judgement* first_within(const std::vector<Judgement>& judgements, const std::string& name,
-                              double most) {
-  for (const Judgement& judgement : judgements)
-    if (judgement.values.at(name) <= most)
-      return &judgement;
-  return nullptr;
-}
-
-double least(const std::vector<Judgement>& judgements, const std::string& name) {
-  double value = INFINITY;
-  for (const Judgement& judgement : judgements)
-    value = std::min(value, judgement.values.at(name));
-  return value;
+Values Lab::measure(const Trained& trained, const std::string& name,
+                    const std::function<Values()>& measure) {
+  Memory memory(trained.folder + "/" + name + ".jsonl", options_.test_limit);
+  const Values values = memory.recall(trained.judgements.back().step, listener_, measure);
+  if (listener_.stop())
+    throw Stopped();
+  seconds_ += values.at("seconds");
+  return values;
 }
 
 double error_percent(Lab& lab, Model& model, const View& view, const Dataset& data) {

@@ -1,11 +1,12 @@
 // Where experiments have their networks trained and measured, or taken from an earlier run.
 #pragma once
 
+#include "lab/curves.h"
+
 #include <mereo/train.h>
 
 #include <exception>
 #include <functional>
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -46,24 +47,17 @@ struct Network {
   TrainOptions options = {};
 };
 
-/// Numbers by name: what is measured of a network.
-using Values = std::map<std::string, double>;
 /// Measures a network, which sees pictures like this. It may stop early when the listener asks to
 /// stop: the result is not used then.
 using Judge = std::function<Values(Model& model, const View& view)>;
-
-/// Of a network that has done so many steps.
-struct Judgement {
-  std::int64_t step = 0;
-  Values values;
-};
 
 /// A trained network, and what its judge found on the way there: in the order of steps, the last of
 /// them of the network as it is.
 struct Trained {
   std::unique_ptr<Model> model;
   View view;
-  std::vector<Judgement> judgements;
+  Curve judgements;
+  std::string folder;
 
   /// Of the trained network.
   double operator[](const std::string& name) const { return judgements.back().values.at(name); }
@@ -90,6 +84,11 @@ public:
   Trained train(const Network& network, std::uint64_t seed, const Dataset& data, const Judge& judge,
                 std::int64_t judge_steps = 0);
 
+  /// More that is measured of a trained network, which NAME.jsonl in its run folder remembers.
+  /// Throws Stopped when the listener asks to stop.
+  Values measure(const Trained& trained, const std::string& name,
+                 const std::function<Values()>& measure);
+
   /// Seconds of training and judging that went into the networks asked for, earlier runs' included.
   double seconds() const { return seconds_; }
 
@@ -98,12 +97,6 @@ private:
   LabListener& listener_;
   double seconds_ = 0;
 };
-
-/// The first of them whose value of that name is no more than `most`; null when there is none.
-const Judgement* first_within(const std::vector<Judgement>& judgements, const std::string& name,
-                              double most);
-/// The least value of that name.
-double least(const std::vector<Judgement>& judgements, const std::string& name);
 
 /// Per cent of the pictures that are misjudged. Throws Stopped when the lab's listener asks to
 /// stop.

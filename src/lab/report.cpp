@@ -55,7 +55,8 @@ std::string table_text(const Report& report) {
   for (const Row& row : report.rows) {
     lines.push_back({row.name});
     for (std::size_t c = 0; c < row.cells.size(); ++c)
-      lines.back().push_back(cell_text(row.cells[c], report.columns.at(c).decimals));
+      lines.back().push_back(cell_text(
+          row.cells[c], row.decimals >= 0 ? row.decimals : report.columns.at(c).decimals));
   }
   std::vector<std::size_t> widths(lines[0].size(), 3);
   for (const auto& cells : lines)

@@ -25,7 +25,8 @@ struct Column {
 
 struct Row {
   std::string name;
-  std::vector<Cell> cells; // one a column
+  std::vector<Cell> cells = {}; // one a column
+  int decimals = -1;            // instead of the columns'
 };
 
 struct Report {

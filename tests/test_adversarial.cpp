@@ -1,5 +1,5 @@
 #include "error_of.h"
-#include "lab/attack.h"
+#include "lab/adversarial.h"
 #include "train_fixture.h"
 
 #include <doctest/doctest.h>

@@ -14,7 +14,7 @@ namespace mereo::lab {
 /// What an attack climbs.
 enum class Ascent {
   loss,  // the classification loss, as in Hinton, Sabour, Frosst 2018: flat where it is saturated
-  scores // the largest score of another class minus that of the true one: never flat
+  scores // the largest score of another class minus that of the true one
 };
 
 struct Attack {
