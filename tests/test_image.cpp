@@ -195,3 +195,18 @@ TEST_CASE("a contact sheet holds every picture, padding around") {
   CHECK_THROWS_AS(contact_sheet(images, 0), Error);
   CHECK_THROWS_AS(contact_sheet(Tensor({2, 2}), 1), Error);
 }
+
+TEST_CASE("bytes are written as PNG as they are, and refused when some are missing") {
+  const Scratch scratch;
+  const std::string path = scratch.path("bytes.png");
+  const Image image{2, 3, 3, {1, 2, 3, 40, 50, 60, 7, 8, 9, 255, 0, 128, 13, 14, 15, 16, 17, 18}};
+  write_png(path, image);
+  CHECK(read_image(path).pixels == image.pixels);
+  const auto complaint = [&](Image wrong) { return error_of([&] { write_png(path, wrong); }); };
+  CHECK(complaint({2, 3, 3, std::vector<std::uint8_t>(17)}).find("17 bytes for 2 x 3 x 3") !=
+        std::string::npos);
+  CHECK(complaint({2, 3, 2, std::vector<std::uint8_t>(12)}).find("1 or 3 channels") !=
+        std::string::npos);
+  CHECK(complaint({-2, -3, 3, std::vector<std::uint8_t>(18)}) != "");
+  CHECK(read_image(path).pixels == image.pixels);
+}

@@ -47,7 +47,7 @@ packages() {
 gcc        g++                     gcc-c++                 gcc             gcc
 zlib       zlib1g-dev              zlib-devel              zlib            zlib
 xsimd      libxsimd-dev            xsimd-devel             xsimd           xsimd
-stb        libstb-dev              stb_image-devel         stb             -
+stb        libstb-dev              stb_image-devel,stb_easy_font-devel stb   -
 cli11      libcli11-dev            cli11-devel             cli11           cli11
 json       nlohmann-json3-dev      json-devel              nlohmann-json   nlohmann-json
 doctest    doctest-dev             doctest-devel           doctest         doctest
@@ -74,7 +74,7 @@ have() {
   openmp) printf 'int main() {}\n' | build ;;
   zlib) printf '#include <zlib.h>\nint main() { return !zlibVersion(); }\n' | build -lz ;;
   xsimd) header xsimd/xsimd.hpp ;;
-  stb) header stb/stb_image.h ;;
+  stb) header stb/stb_image.h && header stb/stb_easy_font.h ;;
   cli11) header CLI/CLI.hpp ;;
   json) header nlohmann/json.hpp ;;
   doctest) header doctest/doctest.h ;;

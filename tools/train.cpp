@@ -5,6 +5,7 @@
 #include "models/matrix_capsnet_config.h"
 #include "progress.h"
 #include "train/fields.h"
+#include "train/run_report.h"
 
 #include <sys/resource.h>
 
@@ -302,6 +303,7 @@ void report_test(const TrainResult& result, const Dataset& test, const Arguments
     report.emplace_back("last_test_error_percent", error);
   }
   write_file_atomically(a.out + "/test.json", to_json(report) + "\n");
+  write_run_report(a.out);
 }
 
 /// Most memory this process had at any time, in MiB.

@@ -76,6 +76,8 @@ Image tensor_image(const Tensor& pixels);
 
 /// Writes (H, W) or (H, W, C) in [0, 1] as PNG, with write_file_atomically.
 void write_png(const std::string& path, const Tensor& pixels);
+/// The same of bytes. Throws Error unless there are height * width * channels, and 1 or 3 channels.
+void write_png(const std::string& path, const Image& image);
 
 /// Pictures (N, H, W, C) side by side in rows of columns, padding pixels of the given grey between
 /// and around them: (rows*(H+padding)+padding, columns*(W+padding)+padding, C).

@@ -44,6 +44,8 @@ struct TrainOptions {
   std::int64_t save_steps = 0;
   /// A line of history every so many steps, besides the one of every epoch; 0 for never.
   std::int64_t history_steps = 100;
+  /// Also write every line of history to an event file that TensorBoard reads.
+  bool tensorboard = false;
   /// What else the caller wants in config.json.
   Fields notes;
 };
@@ -81,6 +83,8 @@ struct TrainProgress {
   double learning_rate, gradient_norm;
   /// Images per second over the last half minute; seconds until the last step at that rate.
   double images_per_second, seconds_left;
+  /// Of the last epoch that was judged; not a number before.
+  double validation_error_percent;
 };
 
 struct EpochResult {
@@ -132,6 +136,10 @@ struct TrainResult {
 ///   last.safetensors       the newest checkpoint: see load_model()
 ///   best.safetensors       the checkpoint of the epoch with the lowest validation error
 ///   reconstructions.png    validation pictures over what the model makes of them
+///   report.html            the history as charts and tables, with those pictures, in one file
+///   curves.png             the charts alone
+///   events.out.tfevents.*  with options.tensorboard, a file of each process
+/// The report and the curves are drawn anew after each epoch, from the history.
 /// A run is a function of the options, the model and the data: a resumed one continues, also in the
 /// middle of an epoch, with the same bits as one never stopped, on any number of threads (of one
 /// instruction set: others round otherwise). When

@@ -42,7 +42,16 @@ std::string packed_rows(const std::string& path, const Image& image) {
 } // namespace
 
 void write_png(const std::string& path, const Tensor& pixels) {
-  const Image image = tensor_image(pixels);
+  write_png(path, tensor_image(pixels));
+}
+
+void write_png(const std::string& path, const Image& image) {
+  const std::int64_t bytes = std::int64_t(image.pixels.size());
+  if ((image.channels != 1 && image.channels != 3) || image.height < 1 || image.width < 1 ||
+      bytes != image.height * image.width * image.channels)
+    throw Error(path, "a picture needs 1 or 3 channels, and all its bytes",
+                std::to_string(bytes) + " bytes for " + std::to_string(image.height) + " x " +
+                    std::to_string(image.width) + " x " + std::to_string(image.channels));
   std::string header;
   append_big_endian(header, std::uint64_t(image.width));
   append_big_endian(header, std::uint64_t(image.height));

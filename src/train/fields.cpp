@@ -1,5 +1,7 @@
 #include "train/fields.h"
 
+#include <limits>
+
 namespace mereo {
 
 namespace {
@@ -45,6 +47,15 @@ std::string text_field(const Fields& fields, const char* name) {
 std::string value_text(const FieldValue& value) {
   const std::string object = to_json({{"", value}}); // {"": value}
   return object.substr(5, object.size() - 6);
+}
+
+double number_or_nan(const Fields& fields, std::string_view name) {
+  const FieldValue* value = find(fields, name);
+  if (value && std::holds_alternative<double>(*value))
+    return std::get<double>(*value);
+  if (value && std::holds_alternative<std::int64_t>(*value))
+    return double(std::get<std::int64_t>(*value));
+  return std::numeric_limits<double>::quiet_NaN();
 }
 
 } // namespace mereo

@@ -13,4 +13,7 @@ std::string text_field(const Fields& fields, const char* name);
 /// The value as JSON writes it; equal texts are equal values.
 std::string value_text(const FieldValue& value);
 
+/// Not a number when there is no such field, or it is text.
+double number_or_nan(const Fields& fields, std::string_view name);
+
 } // namespace mereo

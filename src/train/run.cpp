@@ -70,6 +70,7 @@ void Run::begin() {
   if (!options_.resume) {
     folder_ = RunFolder::create(options_.directory);
     folder_.write_config(config);
+    folder_.write_report();
     return;
   }
   folder_ = RunFolder::open(options_.directory);
@@ -79,6 +80,7 @@ void Run::begin() {
   state_ = file.about.state;
   state_.history_lines = folder_.keep_history(state_.history_lines);
   folder_.write_config(config);
+  folder_.write_report(); // of the history that is kept
 }
 
 void Run::announce() {
@@ -196,6 +198,7 @@ bool Run::finish_epoch() {
     save(folder_.best());
   }
   save(folder_.last());
+  folder_.write_report();
   return true;
 }
 

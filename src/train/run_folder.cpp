@@ -1,5 +1,7 @@
 #include "train/run_folder.h"
 
+#include "train/run_report.h"
+
 #include <algorithm>
 #include <cerrno>
 #include <fcntl.h>
@@ -17,8 +19,9 @@ bool exists(const std::string& path) {
 
 /// Whether a file of that name is one of ours that was never completed (see AtomicFile).
 bool is_temporary(const std::string& name) {
-  constexpr const char* ours[] = {"last.safetensors", "best.safetensors", "config.json",
-                                  "test.json", "reconstructions.png"};
+  constexpr const char* ours[] = {"last.safetensors", "best.safetensors",    "config.json",
+                                  "test.json",        "reconstructions.png", "report.html",
+                                  "curves.png"};
   return std::any_of(std::begin(ours), std::end(ours),
                      [&](const std::string& file) { return name.starts_with(file + ".tmp-"); });
 }
@@ -89,6 +92,11 @@ std::int64_t RunFolder::keep_history(std::int64_t count) {
   const std::string history = path("history.jsonl");
   truncate_json_lines(history, count);
   return std::min(count, std::int64_t(read_json_lines(history).size()));
+}
+
+void RunFolder::write_report() const {
+  if (writes())
+    write_run_report(directory_);
 }
 
 Fields history_line(const EpochResult& epoch) {

@@ -27,6 +27,8 @@ public:
   void append_history(const Fields& line);
   /// Forgets all lines after the first count of them; returns how many there are then.
   std::int64_t keep_history(std::int64_t count);
+  /// report.html and curves.png anew.
+  void write_report() const;
 
 private:
   explicit RunFolder(const std::string& directory) : directory_(directory) {}
