@@ -6,21 +6,21 @@
 
 help_of() { (cd "$BUILD" && "./$1" --help); } # the same path everywhere
 if [ "${1:-}" = help ]; then
-  for program in train evaluate predict render; do
+  for program in train evaluate predict render lab; do
     help_of $program >"$tests/golden/help-$program.txt" || exit 1
   done
   exit 0
 fi
 
 # --- help and wrong use
-for program in train evaluate predict render; do
+for program in train evaluate predict render lab; do
   expect "$program --help" 0 'Usage' "$BUILD/$program" --help
   expect "$program --version" 0 '^[0-9]' "$BUILD/$program" --version
   expect "$program, unknown flag" 2 'did you mean --threads' "$BUILD/$program" --thread=2 a b
 done
 # Only the words count: versions of CLI11 differ in blanks, capitals of headings and the signs around a default.
 words() { tr -s ' \n=,[]' '\n' | tr '[:upper:]' '[:lower:]'; }
-for program in train evaluate predict render; do
+for program in train evaluate predict render lab; do
   words <"$tests/golden/help-$program.txt" >one
   help_of $program | words >two
   diff -U 2 one two >difference || {
@@ -154,6 +154,27 @@ wait $child
 status=$?
 [ $status = 143 ] || fail "render toys, stopped: exit status $status instead of 143"
 [ -z "$(ls stopped)" ] || fail 'render toys, stopped, leaves files'
+
+# --- the lab
+expect 'no experiment' 2 'which experiment' "$BUILD/lab"
+expect 'an experiment misspelt' 2 'did you mean ablation' "$BUILD/lab" abalation
+expect 'the list of experiments' 0 'small: .* full: ' "$BUILD/lab" --list
+[ "$(grep -c '^[a-z]' out)" = 7 ] || fail 'lab --list does not tell of seven experiments'
+lab() { "$BUILD/lab" ablation --seeds 2 --epochs 1 --threads 1 --out lab "$@"; }
+printf 'before\n<!-- lab: begin -->\nold\n<!-- lab: end -->\nafter\n' >lab.md
+expect 'an experiment' 0 '^| margin loss *| [0-9.]* ± ' lab --readme lab.md
+for file in ablation.json ablation.md ablation.png toys/margin-2/last.safetensors; do
+  [ -s lab/small/$file ] || fail "an experiment leaves no lab/small/$file"
+done
+{ grep -q '^before$' lab.md && grep -q '^| margin loss' lab.md && grep -q '^after$' lab.md && ! grep -q '^old$' lab.md; } ||
+  fail 'the results are not in their place in the document'
+cp lab/small/ablation.json first.json
+sum=$(cksum <lab/small/toys/margin-2/last.safetensors)
+expect 'the same experiment again' 0 'epoch\|margin loss' lab
+cmp -s first.json lab/small/ablation.json || fail 'an experiment that is done reports something else'
+[ "$(cksum <lab/small/toys/margin-2/last.safetensors)" = "$sum" ] || fail 'an experiment that is done trains again'
+expect 'an experiment with other networks' 1 'another ' lab --train-limit 30
+expect 'results without a place' 1 'no place' lab --readme lab/small/ablation.json
 
 # --- instruction sets
 expect 'train with an unknown instruction set' 1 'MEREO_ISA: unknown .*\[foo\]' env MEREO_ISA=foo "$BUILD/train" --out foo

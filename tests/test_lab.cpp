@@ -75,6 +75,17 @@ TEST_CASE("results as JSON have all numbers") {
   CHECK(has(text, "\"paper\": \"±5\""));
 }
 
+TEST_CASE("bars of a table") {
+  const Chart chart = bars(small_report(), "title", "per cent", {"error %"}, "other");
+  CHECK(chart.categories == std::vector<std::string>{"an"});
+  REQUIRE(chart.series.size() == 1);
+  CHECK(chart.series[0].y == std::vector<double>{11});
+  CHECK(chart.series[0].spread[0] == doctest::Approx(std::sqrt(2.0)));
+  CHECK(bars(small_report(), "title", "", {"error %"}).categories.size() == 2);
+  CHECK(has(error_of([] { bars(small_report(), "title", "", {"paper"}); }), "texts"));
+  CHECK(has(error_of([] { bars(small_report(), "title", "", {"papers"}); }), "no column"));
+}
+
 TEST_CASE("results take their place in a document") {
   const std::string begin = "<!-- lab: begin -->\n", end = "<!-- lab: end -->\n";
   CHECK(replace_results("a\n" + begin + "old\n" + end + "b\n", "new\n") ==

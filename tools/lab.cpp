@@ -110,6 +110,7 @@ void run(const lab::Experiment& experiment, const Arguments& a, LabProgress& pro
   const std::string path = a.options.folder + "/" + a.budget + "/" + experiment.name;
   write_file_atomically(path + ".json", lab::json(report));
   write_file_atomically(path + ".md", lab::markdown(report));
+  write_png(path + ".png", lab::figure(report));
   std::printf("\n%s\n%s\n", experiment.question, lab::markdown(report).c_str());
   std::fflush(stdout);
 }
@@ -143,6 +144,8 @@ int run(int argc, char** argv) {
   if (a.experiment.empty())
     throw cli::UsageError("which experiment? " + cli::one_of(names()).get_description());
   a.options.budget = a.budget == "small" ? lab::Budget::small : lab::Budget::full;
+  if (!a.readme.empty())
+    lab::replace_results(read_file(a.readme), ""); // complains before hours have passed
   set_threads(a.threads);
   cli::catch_stop_signals();
   LabProgress progress(a.quiet);

@@ -2,6 +2,7 @@
 #include "lab/adversarial.h"
 #include "lab/experiments.h"
 #include "lab/networks.h"
+#include "lab/statistics.h"
 
 #include <algorithm>
 
@@ -108,6 +109,26 @@ std::string name_of(const char* kind, double size) {
   return text;
 }
 
+/// Accuracy under attacks of growing size: a line for each network.
+Chart lines(const char* kind, const std::vector<Network>& networks,
+            const std::vector<std::vector<Judgement>>& measured) {
+  Chart chart{.title = kind, .x_label = "change of a pixel", .y_label = "accuracy %", .series = {}};
+  for (std::size_t n = 0; n < networks.size(); ++n) {
+    Series series{.name = networks[n].name, .x = {}, .y = {}};
+    const auto add = [&](double size, const std::string& value) {
+      const Summary s = summarise(cells(measured[n], {value})[0].values);
+      series.x.push_back(size);
+      series.y.push_back(s.mean);
+      series.spread.push_back(s.count > 1 ? s.deviation : 0);
+    };
+    add(0, "clean");
+    for (const double size : sizes)
+      add(size, name_of(kind, size));
+    chart.series.push_back(series);
+  }
+  return chart;
+}
+
 /// All that is measured of one network.
 Values measure(Target target) {
   Values values = target.gradient();
@@ -167,6 +188,8 @@ Report attack(Lab& lab) {
       row.cells.push_back(cells(judgements, {value})[0]);
     report.rows.push_back(row);
   }
+  for (const char* kind : {"FGSM", "BIM"})
+    report.charts.push_back(lines(kind, networks, measured));
   return report;
 }
 

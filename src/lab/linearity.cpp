@@ -150,9 +150,12 @@ Report linearity(Lab& lab) {
           "Features: the pose of the true class's capsule (16 numbers), the last features of a CNN "
           "(16), pixels (512, averaged over squares of four).",
       .columns = {
-          {"familiar: R²", 2}, {"novel: R²", 2}, {"familiar: angle °"}, {"novel: angle °"}}};
+          {"familiar: R²", 2}, {"novel: R²", 2}, {"familiar: angle"}, {"novel: angle"}}};
   for (const char* data : {"toys-azimuth", "toys-elevation"})
     add_rows(report, lab, data);
+  for (const char* end : {", azimuth", ", elevation"})
+    report.charts.push_back(bars(report, std::string("told rotation of toys") + end, "degrees",
+                                 {"familiar: angle", "novel: angle"}, end));
   return report;
 }
 

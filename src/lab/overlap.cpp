@@ -25,6 +25,7 @@ Report overlap(Lab& lab) {
     row.cells.emplace_back(paper);
     report.rows.push_back(row);
   }
+  report.charts = {bars(report, "two digits", "error %", {"error %"})};
   return report;
 }
 

@@ -95,6 +95,40 @@ std::string json(const Report& report) {
   return root.dump(1) + "\n";
 }
 
+Chart bars(const Report& report, const std::string& title, const std::string& y_label,
+           const std::vector<std::string>& columns, const std::string& end) {
+  Chart chart{.title = title, .x_label = "", .y_label = y_label, .series = {}};
+  for (const std::string& name : columns) {
+    const auto column = std::ranges::find(report.columns, name, &Column::name);
+    if (column == report.columns.end())
+      throw Error("bars", "there is no column of this name", name);
+    const auto c = std::size_t(column - report.columns.begin());
+    Series series{.name = name, .x = {}, .y = {}};
+    chart.categories.clear();
+    for (const Row& row : report.rows) {
+      if (!row.name.ends_with(end))
+        continue;
+      const Summary s = summarise(row.cells.at(c).values);
+      if (row.cells[c].values.empty())
+        throw Error("bars", "the column has texts", name);
+      chart.categories.push_back(row.name.substr(0, row.name.size() - end.size()));
+      series.x.push_back(double(series.x.size()));
+      series.y.push_back(s.mean);
+      series.spread.push_back(s.count > 1 ? s.deviation : 0);
+    }
+    chart.series.push_back(series);
+  }
+  return chart;
+}
+
+Image figure(const Report& report) {
+  std::size_t categories = 0;
+  for (const Chart& chart : report.charts)
+    categories = std::max(categories, chart.categories.size());
+  return charts_picture(report.charts, std::min(2, int(report.charts.size())),
+                        std::max(420.0, 130.0 * double(categories)));
+}
+
 std::string replace_results(const std::string& document, const std::string& results) {
   const std::string begin = "<!-- lab: begin -->\n", end = "<!-- lab: end -->\n";
   const auto from = document.find(begin), to = document.find(end);

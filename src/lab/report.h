@@ -1,6 +1,8 @@
 // What an experiment found: a table with a row for each network or setting, and its figure.
 #pragma once
 
+#include "report/chart.h"
+
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -34,6 +36,7 @@ struct Report {
   std::string method; // what was trained and measured
   std::vector<Column> columns = {};
   std::vector<Row> rows = {};
+  std::vector<Chart> charts = {}; // of the figure
 
   // What the lab adds.
   std::string experiment = {}, command = {};
@@ -51,6 +54,14 @@ std::string table_text(const Report& report);
 std::string markdown(const Report& report);
 /// All numbers, by seed.
 std::string json(const Report& report);
+
+/// Bars of some columns, with the deviations as whiskers, side by side for each row whose name ends
+/// so, without that end. Throws Error for a column that is not there or has texts.
+Chart bars(const Report& report, const std::string& title, const std::string& y_label,
+           const std::vector<std::string>& columns, const std::string& end = "");
+
+/// The charts side by side, as wide as their bars' names want.
+Image figure(const Report& report);
 
 /// The text between the lines "<!-- lab: begin -->" and "<!-- lab: end -->" becomes this. Throws
 /// Error unless both are there once, in this order.

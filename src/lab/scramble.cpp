@@ -110,6 +110,8 @@ Report scramble(Lab& lab) {
     report.rows.push_back({networks[n].name, cells(matched(curves[n], curves, "error"),
                                                    {"error", "auroc_scrambled", "auroc_upside_down",
                                                     "intact", "scrambled", "upside_down"})});
+  report.charts = {bars(report, "faces told from others", "area under the ROC curve",
+                        {"AUROC, scrambled", "AUROC, upside down"})};
   return report;
 }
 

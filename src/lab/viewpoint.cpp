@@ -60,6 +60,9 @@ Report viewpoint(Lab& lab) {
                   {"CNN's novel %"}}};
   for (const char* data : {"toys-azimuth", "toys-elevation"})
     add_rows(report, lab, data);
+  for (const char* end : {", azimuth", ", elevation"})
+    report.charts.push_back(
+        bars(report, std::string("toys") + end, "test error %", {"familiar %", "novel %"}, end));
   return report;
 }
 
