@@ -71,6 +71,16 @@ expect 'predict as JSON' 0 '"lengths"' predict whole whole/reconstructions.png \
 [ -s chosen.png ] || fail 'predict does not write where it was told to'
 expect 'predict no picture' 1 'config.json' predict whole whole/config.json
 
+# --- two digits in a picture
+expect 'pairs of digits' 0 'labels_per_image=2.*' train --data multi-mnist --epochs 1 --out pairs
+expect 'evaluate pairs' 0 'all 2 classes of a picture must be right' evaluate pairs
+expect 'evaluate pairs as JSON' 0 '"labels_missed_percent"' evaluate pairs --json
+expect 'predict two digits' 0 ': [0-9] and [0-9]$' predict pairs whole/reconstructions.png
+expect 'predict two digits as JSON' 0 '"names"' predict pairs whole/reconstructions.png --json
+expect 'pairs for a network of single digits' 1 '36x36x1, 10 classes, 2 at a time; model 28x28x1' evaluate whole \
+  --data multi-mnist
+expect 'a sheet of pairs' 0 '260 pictures of multi-mnist' "$BUILD/render" sheet --data multi-mnist -o pairs.png
+
 # --- matrix capsules
 matrix() {
   "$BUILD/train" --model matrix-capsnet --preset small --batch 32 --validation 20 --threads 1 \

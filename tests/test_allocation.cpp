@@ -35,7 +35,7 @@ Growth train(Model& network) {
   Random random(1);
   for (real& x : images.values())
     x = random.uniform();
-  const std::vector<std::int32_t> labels(20, 1);
+  const std::vector<std::int32_t> labels(std::size_t(20 * input.labels_per_image), 1);
 
   Tape tape;
   std::int64_t count = 0;
@@ -106,6 +106,22 @@ TEST_CASE("a steady training step of matrix capsules allocates nothing" *
   config.capsules1 = {4, 3, 1};
   config.capsules2 = {2, 2, 1};
   MatrixCapsNet network(config, 1);
+  check_growth(network);
+}
+
+TEST_CASE("a steady training step of a convolutional network allocates nothing" *
+          doctest::skip(!allocations::counted)) {
+  CnnConfig config;
+  config.input = small().input;
+  config.convolutions = {{4, 3, 1, 2}, {5, 3, 1, 2}};
+  config.dense = {7};
+  SUBCASE("max pooling, one label") {}
+  SUBCASE("average pooling, batch normalisation, two labels") {
+    config.pooling = Pooling::average;
+    config.batch_norm = true;
+    config.input.labels_per_image = 2;
+  }
+  Cnn network(config, 1);
   check_growth(network);
 }
 

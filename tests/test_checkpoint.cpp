@@ -276,7 +276,7 @@ public:
   std::string config() const override { return "{}"; }
   Parameters& parameters() override { return parameters_; }
   Outputs forward(Tape& tape, const Tensor& images, std::span<const std::int32_t> labels, Mode mode,
-                  double, const Noise&) override {
+                  double, const Targets&, const Noise&) override {
     const Variable flat = tape.constant(images.reshape({images.shape()[0], 144}));
     const Variable x = first_->forward(tape, parameters_, flat, mode);
     const Variable y = tape.output(x.shape(), {x});

@@ -127,6 +127,32 @@ TEST_CASE("a convolutional network's scores are shares, and its loss is their cr
   CHECK_FALSE(network.reconstructs());
 }
 
+TEST_CASE("of several labels, each class is a yes or no of its own") {
+  CnnConfig config = small_config();
+  config.input.labels_per_image = 2;
+  Cnn network(config, 1);
+  const std::vector<std::int32_t> labels = {2, 0, 1, 2};
+  Tape tape;
+  const Outputs out =
+      network.forward(tape, random_images(2, config.input), labels, Mode::evaluation);
+  double loss = 0;
+  for (std::int64_t i = 0; i < 6; ++i) {
+    const double share = out.scores.data()[i];
+    const bool present = i != 1 && i != 3; // of {2, 0} and {1, 2}
+    loss -= std::log(present ? share : 1 - share) / 2;
+  }
+  CHECK(out.loss.item() == doctest::Approx(loss).epsilon(1e-5));
+  const auto error = [&](const std::vector<std::int32_t>& wrong) {
+    return error_of(
+        [&] { network.forward(tape, random_images(2, config.input), wrong, Mode::evaluation); });
+  };
+  CHECK(has(error({2, 0, 1, 3}), "label 3"));
+  CHECK(has(error({2, 0, 1, -1}), "label -1"));
+  CHECK_FALSE(error({2, 0}).empty());
+  config.input.labels_per_image = 4;
+  CHECK(has(error_of([&] { Cnn(config, 1); }), "4 of 3"));
+}
+
 TEST_CASE("dropout is for training, and follows the noise it is given") {
   Cnn network(small_config(), 1);
   const Tensor images = random_images(4, network.input());
@@ -134,7 +160,7 @@ TEST_CASE("dropout is for training, and follows the noise it is given") {
   Tape tape;
   const auto loss = [&](Mode mode, const Noise& noise) {
     tape.reset();
-    return network.forward(tape, images, labels, mode, 1, noise).loss.item();
+    return network.forward(tape, images, labels, mode, 1, {}, noise).loss.item();
   };
   CHECK(loss(Mode::training, {1, 0}) == loss(Mode::training, {1, 0}));
   CHECK(loss(Mode::training, {1, 0}) != loss(Mode::training, {1, 1}));

@@ -16,7 +16,7 @@ public:
   using CapsNet::CapsNet;
   bool changes_with_progress() const override { return true; }
   Outputs forward(Tape& tape, const Tensor& images, std::span<const std::int32_t> labels, Mode mode,
-                  double progress, const Noise&) override {
+                  double progress, const Targets&, const Noise&) override {
     (mode == Mode::training ? training : evaluation).push_back(progress);
     return CapsNet::forward(tape, images, labels, mode);
   }

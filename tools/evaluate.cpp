@@ -12,6 +12,14 @@ std::string class_name(const Dataset& data, std::int64_t k) {
                                                   : std::to_string(k);
 }
 
+/// Of several labels in a picture, those that were not found, in percent.
+double missed_percent(const Evaluation& e) {
+  std::int64_t found = 0;
+  for (std::int64_t k = 0; k < e.classes; ++k)
+    found += e.confusion[std::size_t(k * e.classes + k)];
+  return 100.0 * (1 - double(found) / double(e.count * e.labels_per_image));
+}
+
 std::int64_t row_sum(const Evaluation& e, std::int64_t row) {
   std::int64_t sum = 0;
   for (std::int64_t column = 0; column < e.classes; ++column)
@@ -28,6 +36,8 @@ void print_json(const Evaluation& e, const Dataset& data, const std::string& spl
   report["count"] = e.count;
   report["wrong"] = e.wrong;
   report["error_percent"] = e.error_percent();
+  if (e.labels_per_image > 1)
+    report["labels_missed_percent"] = missed_percent(e);
   report["loss"] = e.loss;
   for (std::int64_t k = 0; k < e.classes; ++k) {
     const auto* row = &e.confusion[std::size_t(k * e.classes)];
@@ -40,8 +50,12 @@ void print_json(const Evaluation& e, const Dataset& data, const std::string& spl
 }
 
 void print_tables(const Evaluation& e, const Dataset& data) {
-  std::printf("error %.2f %% (%lld of %lld), loss %.4f\n\n", e.error_percent(),
-              (long long)(e.wrong), (long long)(e.count), e.loss);
+  std::printf("error %.2f %% (%lld of %lld), loss %.4f\n", e.error_percent(), (long long)(e.wrong),
+              (long long)(e.count), e.loss);
+  if (e.labels_per_image > 1)
+    std::printf("all %lld classes of a picture must be right; %.2f %% of them were missed\n",
+                (long long)(e.labels_per_image), missed_percent(e));
+  std::printf("\n");
   std::printf("%-20s %8s %8s %8s\n", "class", "pictures", "wrong", "error %");
   for (std::int64_t k = 0; k < e.classes; ++k) {
     const std::int64_t count = row_sum(e, k);

@@ -15,10 +15,10 @@ struct Arguments {
 };
 
 struct Prediction {
-  std::int32_t label = 0;
-  std::vector<real> lengths;  // (classes)
-  std::string reconstruction; // the file for the pair, if any
-  Tensor pair;                // as read, and as reconstructed
+  std::vector<std::int32_t> labels; // as many as a picture shows classes
+  std::vector<real> lengths;        // (classes)
+  std::string reconstruction;       // the file for the sheet, if any
+  Tensor sheet;                     // as read, and as reconstructed from each of them
 };
 
 /// The picture as the data set would have it: (1, H, W, C).
@@ -56,12 +56,13 @@ void note_brightness(const std::string& path, const Tensor& image, const Checkpo
 }
 
 /// What was read beside what was made of it.
-Tensor pair_of(const Tensor& image, const Variable& reconstruction) {
+Tensor sheet_of(const Tensor& image, const Variable& reconstruction) {
   const Shape& shape = image.shape();
-  const Tensor pair(Shape{2, shape[1], shape[2], shape[3]});
-  std::copy_n(image.data(), image.elements(), pair.data());
-  std::copy_n(reconstruction.data(), image.elements(), pair.data() + image.elements());
-  return contact_sheet(pair, 2);
+  const std::int64_t columns = 1 + reconstruction.shape()[0];
+  const Tensor pictures(Shape{columns, shape[1], shape[2], shape[3]});
+  std::copy_n(image.data(), image.elements(), pictures.data());
+  std::copy_n(reconstruction.data(), reconstruction.elements(), pictures.data() + image.elements());
+  return contact_sheet(pictures, columns);
 }
 
 Prediction predict(Tape& tape, LoadedModel& loaded, const std::string& path, const Arguments& a) {
@@ -70,10 +71,8 @@ Prediction predict(Tape& tape, LoadedModel& loaded, const std::string& path, con
   const Tensor image = apply_view(picture, loaded.info.view);
   tape.reset();
   const Outputs outputs = loaded.model->forward(tape, image, {}, Mode::evaluation);
-  std::vector<std::int32_t> labels;
-  predictions(outputs.scores, labels);
   Prediction result;
-  result.label = labels[0];
+  predictions(outputs.scores, result.labels, loaded.model->input().labels_per_image);
   result.lengths.assign(outputs.scores.data(), outputs.scores.data() + outputs.scores.elements());
   if (a.no_reconstruction || outputs.reconstruction.empty())
     return result;
@@ -81,7 +80,7 @@ Prediction predict(Tape& tape, LoadedModel& loaded, const std::string& path, con
       a.reconstruction.empty()
           ? std::filesystem::path(path).replace_extension(".reconstruction.png").string()
           : a.reconstruction;
-  result.pair = pair_of(image, outputs.reconstruction);
+  result.sheet = sheet_of(image, outputs.reconstruction);
   return result;
 }
 
@@ -90,7 +89,10 @@ std::string class_name(const CheckpointInfo& info, std::size_t k) {
 }
 
 void print_text(const std::string& path, const Prediction& p, const CheckpointInfo& info) {
-  std::printf("%s: %s\n", path.c_str(), class_name(info, std::size_t(p.label)).c_str());
+  std::string names;
+  for (const std::int32_t label : p.labels)
+    names += (names.empty() ? "" : " and ") + class_name(info, std::size_t(label));
+  std::printf("%s: %s\n", path.c_str(), names.c_str());
   for (std::size_t k = 0; k < p.lengths.size(); ++k)
     std::printf("  %-20s %.4f %.*s\n", class_name(info, k).c_str(), double(p.lengths[k]),
                 int(std::lround(30 * std::clamp(double(p.lengths[k]), 0.0, 1.0))),
@@ -103,8 +105,13 @@ nlohmann::ordered_json json_of(const std::string& path, const Prediction& p,
                                const CheckpointInfo& info) {
   nlohmann::ordered_json entry;
   entry["image"] = path;
-  entry["class"] = p.label;
-  entry["name"] = class_name(info, std::size_t(p.label));
+  entry["class"] = p.labels[0];
+  entry["name"] = class_name(info, std::size_t(p.labels[0]));
+  if (p.labels.size() > 1) {
+    entry["classes"] = p.labels;
+    for (const std::int32_t label : p.labels)
+      entry["names"].push_back(class_name(info, std::size_t(label)));
+  }
   entry["lengths"] = p.lengths;
   if (!p.reconstruction.empty())
     entry["reconstruction"] = p.reconstruction;
@@ -157,7 +164,7 @@ int run(int argc, char** argv) {
   std::fflush(stdout);
   for (const Prediction& p : made)
     if (!p.reconstruction.empty())
-      write_png(p.reconstruction, p.pair);
+      write_png(p.reconstruction, p.sheet);
   return 0;
 }
 

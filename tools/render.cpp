@@ -103,16 +103,15 @@ struct SheetArguments {
 };
 
 /// Grey or colour as it is; of a stereo pair the left picture beside the right one.
-Tensor picture_of(const Dataset& data, std::int64_t i) {
-  Tensor pixels({data.height, data.width, data.channels});
-  data.copy_image(i, pixels.data());
-  if (data.channels != 2)
+Tensor picture_of(const Tensor& pixels) {
+  const std::int64_t H = pixels.shape()[0], W = pixels.shape()[1];
+  if (pixels.shape()[2] != 2)
     return pixels;
-  Tensor pair({data.height, 2 * data.width, 1});
-  for (std::int64_t y = 0; y < data.height; ++y)
-    for (std::int64_t x = 0; x < data.width; ++x)
+  Tensor pair({H, 2 * W, 1});
+  for (std::int64_t y = 0; y < H; ++y)
+    for (std::int64_t x = 0; x < W; ++x)
       for (std::int64_t eye = 0; eye < 2; ++eye)
-        pair.at({y, eye * data.width + x, 0}) = pixels.at({y, x, eye});
+        pair.at({y, eye * W + x, 0}) = pixels.at({y, x, eye});
   return pair;
 }
 
@@ -123,17 +122,25 @@ int render_sheet(const SheetArguments& a) {
   std::vector<std::vector<std::int64_t>> members(std::size_t(data.classes));
   for (std::int64_t i = 0; i < data.count; ++i)
     members[std::size_t(data.labels[std::size_t(i)])].push_back(i);
-  const Shape one = picture_of(data, 0).shape();
-  Tensor pictures({data.classes * a.columns, one[0], one[1], one[2]});
+  const bool stereo = data.channels == 2;
+  Tensor pictures({data.classes * a.columns, data.height, (stereo ? 2 : 1) * data.width,
+                   stereo ? 1 : data.channels});
+  std::vector<std::int64_t> chosen, places;
   for (std::int64_t k = 0; k < data.classes; ++k) {
     const auto& row = members[std::size_t(k)];
-    for (std::int64_t c = 0; c < std::min(a.columns, std::ssize(row)); ++c) {
-      const std::int64_t i =
-          row[std::size_t(c * std::ssize(row) / std::min(a.columns, std::ssize(row)))];
-      const Tensor picture = picture_of(data, i);
-      std::copy_n(picture.data(), picture.elements(),
-                  pictures.data() + (k * a.columns + c) * picture.elements());
+    const std::int64_t columns = std::min(a.columns, std::ssize(row));
+    for (std::int64_t c = 0; c < columns; ++c) {
+      chosen.push_back(row[std::size_t(c * std::ssize(row) / columns)]);
+      places.push_back(k * a.columns + c);
     }
+  }
+  // As a network is shown them.
+  Loader loader(data, chosen, {.batch = 1, .shuffle = false, .augment = false, .prefetch = false});
+  Batch batch;
+  for (const std::int64_t place : places) {
+    loader.next(batch);
+    const Tensor one = picture_of(batch.images.reshape({data.height, data.width, data.channels}));
+    std::copy_n(one.data(), one.elements(), pictures.rows(place, place + 1).data());
   }
   write_png(a.out, contact_sheet(pictures, a.columns, 2));
   std::printf("%lld pictures of %s, a row a class: %s\n", (long long)(data.count),

@@ -225,6 +225,9 @@ std::unique_ptr<Model> build(const Arguments& a, const Dataset& data, const Fiel
   set(wanted, "width", a.options.view.seen(data.width));
   set(wanted, "channels", data.channels);
   set(wanted, "classes", data.classes);
+  std::erase_if(wanted, [](const auto& field) { return field.first == "labels_per_image"; });
+  if (data.labels_per_image > 1) // networks that know of one alone have no such key
+    set(wanted, "labels_per_image", data.labels_per_image);
   const Fields settings = single_settings(a);
   if (!a.preset.empty())
     for (const auto& [key, value] :

@@ -96,7 +96,7 @@ Capsules em_routing(Tape& tape, const Capsules& children, Variable transforms, V
                     double coordinate_scale = 0, const Tensor& couplings = {});
 
 /// Keeps one capsule of each image and zeroes the others: (B, J, E) -> (B, J * E). which[b] in [0,
-/// J).
+/// J). With L choices an image, which (B, L), one row after the other: (B * L, J * E).
 Variable mask(Tape& tape, Variable capsules, std::span<const std::int32_t> which);
 
 struct MarginLoss {
@@ -104,8 +104,9 @@ struct MarginLoss {
   double present = 0.9, absent = 0.1, absent_weight = 0.5;
 };
 
-/// Mean over the batch of sum_k T_k max(0, m+ - |v_k|)^2 + lambda (1 - T_k) max(0, |v_k| - m-)^2.
-/// lengths (B, J); labels in [0, J).
+/// Mean over the batch of sum_k T_k max(0, m+ - |v_k|)^2 + lambda (1 - T_k) max(0, |v_k| - m-)^2,
+/// T_k being 1 for every class among the image's labels. lengths (B, J); labels (B) or (B, L), in
+/// [0, J).
 Variable margin_loss(Tape& tape, Variable lengths, std::span<const std::int32_t> labels,
                      const MarginLoss& options);
 

@@ -27,6 +27,9 @@ struct Dataset {
   std::vector<std::int32_t> labels;       // (count), each in [0, classes)
   std::vector<std::string> class_names;   // (classes)
   std::vector<Viewpoint> viewpoints = {}; // (count), or empty where nothing is known of them
+  /// What a Loader makes of them: pictures moved along each axis by up to so many pixels and, where
+  /// there are more labels than one, so many of them, of different classes, one over the other.
+  std::int64_t labels_per_image = 1, max_move = 0;
 
   std::int64_t image_size() const { return height * width * channels; }
   /// Writes picture i to out (height, width, channels), divided by 255 and moved down by dy and
@@ -93,7 +96,9 @@ std::vector<std::string> dataset_names();
 /// pictures from the others; and, as Split::familiar, test pictures from the same third.
 /// "faces-rotated", "faces-shifted" and "faces-scrambled" have the training pictures of faces and
 /// another test set: see make_faces().
-/// Throws Error with a hint how to fetch or to make it when a file is missing.
+/// "multi-mnist" has the digits of MNIST for pairs of overlapping ones (Sabour, Frosst, Hinton
+/// 2017, section 6): on 36x36 pixels, each moved by up to 4. Throws Error with a hint how to fetch
+/// or to make it when a file is missing.
 Dataset load_dataset(const std::string& name, Split split, const std::string& data_dir = "data",
                      const PictureOptions& options = {});
 
@@ -192,7 +197,8 @@ struct View {
 };
 
 /// How a data set is usually trained on. NORB sets (from 48x48): the view of the authors' code,
-/// brightness 63/255, contrast 0.8, crop 32, standardised. Others: shifted by up to 2 pixels.
+/// brightness 63/255, contrast 0.8, crop 32, standardised. Faces and digits that a Loader moves: as
+/// they are. Others: shifted by up to 2 pixels.
 View usual_view(const std::string& dataset_name);
 
 /// Pictures (B, H, W, C) as a network sees them that does not train: (B, seen(H), seen(W), C).
@@ -216,8 +222,11 @@ struct LoaderOptions {
 };
 
 struct Batch {
-  Tensor images;                     // (B, h, w, C) as the view has it; until the following next()
-  std::vector<std::int32_t> labels;  // (B)
+  Tensor images;                    // (B, h, w, C) as the view has it; until the following next()
+  std::vector<std::int32_t> labels; // (B), or (B, labels_per_image)
+  /// Of several labels each one's picture alone, (B, labels_per_image, h, w, C), only shifted and
+  /// cut by the view; otherwise empty. As long as images.
+  Tensor targets;
   std::vector<std::int64_t> indices; // (B) positions in the data set
 };
 
@@ -230,11 +239,14 @@ struct LoaderPosition {
 /// Hands out the chosen pictures batch by batch. The order depends on (seed, epoch), what is random
 /// in the view of a picture on (seed, epoch, its index): never on threads, prefetching, the batch
 /// size or what was asked before, so restore() continues with exactly the batches that would have
-/// followed. Once each of its two buffers was used, it allocates nothing.
+/// followed. So does where a picture is moved (Dataset::max_move), and which others, out of those
+/// chosen, come over it; only that without `augment` every epoch has what the first one had. Once
+/// each of its two buffers was used, it allocates nothing.
 class Loader {
 public:
-  /// Throws Error for a batch or view out of range, or an index out of the data set. Stands at the
-  /// start of epoch 0. dataset must outlive the loader and not change.
+  /// Throws Error for a batch or view out of range, an index out of the data set, or fewer classes
+  /// than an image has labels. Stands at the start of epoch 0. dataset must outlive the loader and
+  /// not change.
   Loader(const Dataset& dataset, std::vector<std::int64_t> indices, const LoaderOptions& options);
   ~Loader();
   Loader(const Loader&) = delete;

@@ -10,19 +10,25 @@
 
 namespace mereo {
 
-/// What a model reads: images (B, height, width, channels), in [0, 1] if it reconstructs them, and
-/// how many classes it tells apart.
+/// What a model reads: images (B, height, width, channels), in [0, 1] if it reconstructs them, how
+/// many classes it tells apart, and how many of them each image shows.
 struct InputShape {
   std::int64_t height = 28, width = 28, channels = 1, classes = 10;
+  std::int64_t labels_per_image = 1;
   bool operator==(const InputShape&) const = default;
+};
+
+/// What a network that reconstructs is to make of images, where that is not the images themselves.
+struct Targets {
+  Tensor images; // (B, labels_per_image, height, width, channels)
 };
 
 /// What a forward pass leaves on the tape. What a model does not have is empty.
 struct Outputs {
-  Variable scores;                                   // (B, classes): the largest is the prediction
-  Variable capsules;                                 // (B, classes, pose)
-  Variable reconstruction;                           // (B, height * width * channels) in (0, 1)
-  Variable loss;                                     // scalar; only with labels
+  Variable scores;   // (B, classes): the largest, labels_per_image of them, are the prediction
+  Variable capsules; // (B, classes, pose)
+  Variable reconstruction; // (B labels_per_image, height * width * channels) in (0, 1)
+  Variable loss;           // scalar; only with labels
   Variable classification_loss, reconstruction_loss; // its two terms
   Variable features; // (B, size): what the scores are computed from, without capsules
 };
@@ -40,13 +46,15 @@ public:
   /// Whether its outputs have a reconstruction, which is compared with the images.
   virtual bool reconstructs() const { return false; }
 
-  /// images (B, H, W, C). With labels (B) there is a loss. The reconstruction is of the true class
-  /// in Mode::training with labels, otherwise of the predicted one. Only Mode::training records
-  /// gradients. `progress`, from 0 to 1, is how much of the training is done: see
-  /// changes_with_progress(). `noise` is what is random in training. Throws Error when the images
-  /// are not of input()'s shape.
+  /// images (B, H, W, C). With labels (B, labels_per_image) there is a loss. The reconstruction is
+  /// of the true classes in Mode::training with labels, otherwise of the predicted ones, each in
+  /// the place of its label if it is right; and, of several labels, each compared with a target of
+  /// its own. Only Mode::training records gradients. `progress`, from 0 to 1, is how much of the
+  /// training is done: see changes_with_progress(). `noise` is what is random in training. Throws
+  /// Error when the images are not of input()'s shape.
   virtual Outputs forward(Tape& tape, const Tensor& images, std::span<const std::int32_t> labels,
-                          Mode mode, double progress = 1, const Noise& noise = {}) = 0;
+                          Mode mode, double progress = 1, const Targets& targets = {},
+                          const Noise& noise = {}) = 0;
   /// Whether its loss is another in the course of training, as one with a rising margin is.
   virtual bool changes_with_progress() const { return false; }
 
@@ -102,7 +110,8 @@ public:
   Parameters& parameters() override { return parameters_; }
   bool reconstructs() const override { return config_.decoder; }
   Outputs forward(Tape& tape, const Tensor& images, std::span<const std::int32_t> labels, Mode mode,
-                  double progress = 1, const Noise& noise = {}) override;
+                  double progress = 1, const Targets& targets = {},
+                  const Noise& noise = {}) override;
   void freeze(std::int64_t batch) override;
   void thaw() override;
 
@@ -110,8 +119,8 @@ public:
   std::int64_t primary_capsules() const { return primary_count_; }
   /// Couplings (I, J) of the last routing iteration for one image (1, H, W, C).
   Tensor couplings(Tape& tape, const Tensor& image);
-  /// Decodes class capsules (B, J, E), all but which[b] masked: (B, pixels). Throws Error without a
-  /// decoder.
+  /// Decodes class capsules (B, J, E), all but one masked as in mask(): (B, pixels), or (B L,
+  /// pixels). Throws Error without a decoder.
   Variable decode(Tape& tape, Variable capsules, std::span<const std::int32_t> which, Mode mode);
 
   /// How many numbers the parameters of such a network are, without making it.
@@ -120,6 +129,9 @@ public:
 private:
   explicit CapsNet(const CapsNetConfig& config); // parameters declared, not allocated
   Variable primary(Tape& tape, const Tensor& images, Mode mode);
+  /// The longest capsules, into predicted_; matched with labels where there are some.
+  void predict(const Variable& scores, std::span<const std::int32_t> labels);
+  const Tensor& target_of(const Tensor& images, const Targets& targets) const;
 
   CapsNetConfig config_;
   std::int64_t primary_count_;
@@ -189,7 +201,8 @@ public:
   std::string config() const override;
   Parameters& parameters() override { return parameters_; }
   Outputs forward(Tape& tape, const Tensor& images, std::span<const std::int32_t> labels, Mode mode,
-                  double progress = 1, const Noise& noise = {}) override;
+                  double progress = 1, const Targets& targets = {},
+                  const Noise& noise = {}) override;
   bool changes_with_progress() const override { return config_.loss == ClassLoss::spread; }
   void freeze(std::int64_t batch) override;
   void thaw() override { conv_->thaw(); }
@@ -236,8 +249,8 @@ struct CnnConfig {
   double dropout = 0.5;
 };
 
-/// 4,253,349 parameters for pairs of 32x32 and five classes. The scores are a softmax, the loss is
-/// their cross-entropy.
+/// 4,253,349 parameters for pairs of 32x32 and five classes. The scores are a softmax, or, where
+/// images have several labels, sigmoids; the loss is their cross-entropy.
 class Cnn : public Model {
 public:
   Cnn(const CnnConfig& config, std::uint64_t seed);
@@ -247,7 +260,8 @@ public:
   std::string config() const override;
   Parameters& parameters() override { return parameters_; }
   Outputs forward(Tape& tape, const Tensor& images, std::span<const std::int32_t> labels, Mode mode,
-                  double progress = 1, const Noise& noise = {}) override;
+                  double progress = 1, const Targets& targets = {},
+                  const Noise& noise = {}) override;
   void freeze(std::int64_t batch) override;
   void thaw() override;
 
@@ -263,6 +277,7 @@ private:
   };
   explicit Cnn(const CnnConfig& config); // parameters declared, not allocated
   Variable block(Tape& tape, const Block& block, Variable x, Mode mode) const;
+  Variable loss(Tape& tape, Variable logits, std::span<const std::int32_t> labels) const;
 
   CnnConfig config_;
   Parameters parameters_;
@@ -270,8 +285,16 @@ private:
   std::vector<DenseLayer> dense_;
 };
 
-/// Index of the largest score of each row: (B, classes) -> B numbers, the first of equals.
-void predictions(const Variable& scores, std::vector<std::int32_t>& out);
+/// Indices of the `count` largest scores of each row, the largest first, of equals the first: (B,
+/// classes) -> (B, count).
+void predictions(const Variable& scores, std::vector<std::int32_t>& out, std::int64_t count = 1);
+/// Brings every prediction that is right to the place of its label, both (B, count): an image is
+/// right where its two rows are then equal.
+void match_labels(std::vector<std::int32_t>& predicted, std::span<const std::int32_t> labels,
+                  std::int64_t count);
+/// Images of which a label was missed; both (B, count), matched.
+std::int64_t count_wrong(std::span<const std::int32_t> predicted,
+                         std::span<const std::int32_t> labels, std::int64_t count);
 
 /// Names that make_model knows.
 std::vector<std::string> model_names();

@@ -110,6 +110,10 @@ Variable squared_error(Tape& tape, Variable x, const Tensor& target, real factor
 /// [0, classes).
 Variable cross_entropy(Tape& tape, Variable scores, std::span<const std::int32_t> labels);
 
+/// factor * sum of -t log p - (1 - t) log (1 - p), a scalar: p = sigmoid(logits), and t the target,
+/// in [0, 1], of as many elements, whose memory must outlive the pass.
+Variable sigmoid_cross_entropy(Tape& tape, Variable logits, const Tensor& target, real factor);
+
 /// Every operation of this floor. Those of the capsules are in capsule_ops().
 std::span<const Op* const> autodiff_ops();
 

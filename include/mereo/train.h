@@ -172,12 +172,14 @@ struct EvaluationOptions {
 };
 
 struct Evaluation {
-  /// Pictures judged: fewer than asked for when the listener stopped it.
+  /// Pictures judged: fewer than asked for when the listener stopped it. Where a picture has
+  /// several labels, it is right when as many of the largest scores are just these.
   std::int64_t count = 0, wrong = 0;
-  std::int64_t classes = 0;
+  std::int64_t classes = 0, labels_per_image = 1;
   /// Mean loss, over crops too; the reconstruction is that of the predicted class.
   double loss = 0;
-  /// (classes, classes): how often a true class (row) was taken for another (column).
+  /// (classes, classes): how often a true class (row) was taken for another (column), of several
+  /// labels each by itself.
   std::vector<std::int64_t> confusion;
   double error_percent() const { return 100.0 * double(wrong) / double(count); }
 };

@@ -19,20 +19,6 @@ void add_scaled(real factor, const real* from, const GradientSink& to, std::int6
   });
 }
 
-/// Folds kernel(begin, end) over fixed chunks in order: the same bits for any thread count.
-template <class Kernel> real chunked_sum(Arena& arena, std::int64_t n, const Kernel& kernel) {
-  const Chunks chunks{n, elementwise_grain};
-  ArenaScope scope(arena);
-  double* partial = arena.allocate_array<double>(std::size_t(chunks.count()));
-  parallel_for(chunks.count(), [&](std::int64_t c) {
-    partial[c] = double(kernel(chunks.begin(c), chunks.end(c)));
-  });
-  double total = 0;
-  for (std::int64_t c = 0; c < chunks.count(); ++c)
-    total += partial[c];
-  return real(total);
-}
-
 struct Binary {
   Variable x, y, z;
 };

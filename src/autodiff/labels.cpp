@@ -5,9 +5,11 @@
 namespace mereo {
 
 const std::int32_t* keep_labels(Tape& tape, const char* loss, const Variable& scores,
-                                std::span<const std::int32_t> labels) {
+                                std::span<const std::int32_t> labels, LabelsPerImage number) {
   const Shape& shape = scores.shape();
-  if (shape.rank() != 2 || std::int64_t(labels.size()) != shape[0] || labels.empty())
+  const auto count = std::int64_t(labels.size());
+  if (shape.rank() != 2 || count < 1 || shape[0] < 1 ||
+      (number == LabelsPerImage::one ? count != shape[0] : count % shape[0] != 0))
     throw Error(loss, "scores and labels do not fit",
                 "scores " + shape.text() + ", " + std::to_string(labels.size()) + " labels",
                 "one label for each image of (B, classes)");

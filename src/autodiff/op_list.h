@@ -17,7 +17,8 @@
   X(batch_norm)                                                                                    \
   X(dropout)                                                                                       \
   X(squared_error)                                                                                 \
-  X(cross_entropy)
+  X(cross_entropy)                                                                                 \
+  X(sigmoid_cross_entropy)
 
 namespace mereo::ops {
 #define MEREO_DECLARE(name) extern const Op name;

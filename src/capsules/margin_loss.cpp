@@ -7,15 +7,22 @@
 
 #include <mereo/capsules.h>
 
+#include <algorithm>
+
 namespace mereo {
 
 namespace {
 
 struct Saved {
   Variable lengths, loss;
-  const std::int32_t* labels;
+  const std::int32_t* labels; // (B, L)
+  std::int64_t L;
   MarginLoss options;
 };
+
+bool among(const std::int32_t* labels, std::int64_t count, std::int64_t k) {
+  return std::find(labels, labels + count, k) != labels + count;
+}
 
 /// How far a length is on the wrong side of its margin, NaN kept.
 real violation(real length, bool present, const MarginLoss& options) {
@@ -33,7 +40,7 @@ void margin_loss_vjp(Tape& tape, const void* saved) {
   for (std::int64_t b = 0; b < B; ++b)
     for (std::int64_t k = 0; k < K; ++k) {
       const std::int64_t at = b * K + k;
-      const bool present = s.labels[b] == k;
+      const bool present = among(s.labels + b * s.L, s.L, k);
       const real slope = present ? real(-1) : real(s.options.absent_weight);
       const real grad = factor * slope * violation(s.lengths.data()[at], present, s.options);
       sink.data[at] = sink.accumulate ? sink.data[at] + grad : grad;
@@ -46,18 +53,19 @@ const Op ops::margin_loss = {"margin_loss", margin_loss_vjp};
 
 Variable margin_loss(Tape& tape, Variable lengths, std::span<const std::int32_t> labels,
                      const MarginLoss& options) {
-  const std::int32_t* kept = keep_labels(tape, "margin_loss", lengths, labels);
+  const std::int32_t* kept = keep_labels(tape, "margin_loss", lengths, labels, LabelsPerImage::any);
   const std::int64_t B = lengths.shape()[0], K = lengths.shape()[1];
+  const std::int64_t L = std::int64_t(labels.size()) / B;
   double total = 0;
   for (std::int64_t b = 0; b < B; ++b)
     for (std::int64_t k = 0; k < K; ++k) {
-      const bool present = kept[b] == k;
+      const bool present = among(kept + b * L, L, k);
       const double by = violation(lengths.data()[b * K + k], present, options);
       total += (present ? 1.0 : double(options.absent_weight)) * by * by;
     }
   const Variable loss = tape.output({}, {lengths});
   *loss.data() = real(total / double(B));
-  tape.record(ops::margin_loss, loss, Saved{lengths, loss, kept, options});
+  tape.record(ops::margin_loss, loss, Saved{lengths, loss, kept, L, options});
   return loss;
 }
 

@@ -53,6 +53,11 @@ void Dataset::check() const {
       (!viewpoints.empty() && std::int64_t(viewpoints.size()) != count))
     throw Error(where,
                 "pixels, labels, class names or viewpoints are not as many as the sizes say");
+  if (labels_per_image < 1 || labels_per_image > classes || max_move < 0 ||
+      max_move > std::min(height, width))
+    throw Error(where, "what a Loader is to make of the pictures is out of range",
+                std::to_string(labels_per_image) + " labels of " + std::to_string(classes) +
+                    " classes, moved by up to " + std::to_string(max_move) + " pixels");
   for (std::int64_t i = 0; i < count; ++i)
     if (labels[std::size_t(i)] < 0 || labels[std::size_t(i)] >= classes)
       throw Error(where, "a label is out of range",

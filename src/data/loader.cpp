@@ -1,3 +1,4 @@
+#include "data/pieces.h"
 #include "data/streams.h"
 #include "data/view.h"
 
@@ -16,7 +17,7 @@ namespace {
 
 /// One of the two buffers: full-sized, filled with count pictures.
 struct Slot {
-  Tensor images;
+  Tensor images, targets; // no targets where there is one label
   std::vector<std::int32_t> labels;
   std::vector<std::int64_t> indices;
   std::int64_t batch = -1; // which one of the epoch it holds; -1: none
@@ -34,8 +35,10 @@ struct Loader::State {
   std::int64_t batches() const;
   void set_order(std::int64_t new_epoch);
   void fill(Slot& slot, std::int64_t batch);
-  /// One picture as the view has it.
-  void show(std::int64_t index, real* out);
+  /// Appends one picture as the view has it.
+  void show(std::int64_t index, Slot& slot);
+  /// What the view leaves of the places of a picture.
+  void crop(const Chance& chance, const real* picture, real* out) const;
   /// Starts filling a slot, on the thread if there is one.
   void request(Slot& slot, std::int64_t batch);
   void wait();
@@ -49,6 +52,8 @@ struct Loader::State {
   LoaderPosition position;
   Slot slots[2];
   std::vector<real> whole; // the picture of which a part is seen
+  std::vector<real> over;  // one that comes over it
+  std::vector<Piece> pieces;
 
   std::mutex mutex;
   std::condition_variable changed;
@@ -72,14 +77,22 @@ Loader::State::State(const Dataset& data, std::vector<std::int64_t> indices,
     if (i < 0 || i >= data.count)
       throw Error(where, "an index is out of the data set",
                   std::to_string(i) + ", pictures " + std::to_string(data.count));
+  const std::int64_t L = data.labels_per_image;
+  if (L > 1 && !chosen.empty())
+    check_classes(data, chosen);
   const std::int64_t size = std::min(options.batch, std::max<std::int64_t>(1, std::ssize(chosen)));
   for (Slot& slot : slots) {
     slot.images = Tensor({size, height, width, data.channels});
-    slot.labels.reserve(std::size_t(size));
+    if (L > 1)
+      slot.targets = Tensor({size, L, height, width, data.channels});
+    slot.labels.reserve(std::size_t(size * L));
     slot.indices.reserve(std::size_t(size));
   }
   if (options.view.crop > 0)
     whole.resize(std::size_t(data.image_size()));
+  if (L > 1)
+    over.resize(std::size_t(data.image_size()));
+  pieces.resize(std::size_t(L));
   set_order(0);
   if (options.prefetch)
     thread = std::thread([this] { work(); });
@@ -113,18 +126,38 @@ void Loader::State::set_order(std::int64_t new_epoch) {
     std::swap(order[left - 1], order[random.below(std::uint32_t(left))]);
 }
 
-void Loader::State::show(std::int64_t index, real* out) {
+void Loader::State::crop(const Chance& chance, const real* picture, real* out) const {
+  if (options.view.crop > 0)
+    cut(chance, picture, data.width, data.channels, options.view.crop, out);
+  else
+    std::copy_n(picture, data.image_size(), out);
+}
+
+void Loader::State::show(std::int64_t index, Slot& slot) {
   const View& view = options.view;
+  const std::int64_t seen = height * width * data.channels;
+  real* const out = slot.images.data() + std::ssize(slot.indices) * seen;
   const Chance chance =
       options.augment ? draw(view, data.height, data.width, options.seed, position.epoch, index)
                       : without_chance(view, data.height, data.width);
   real* picture = view.crop > 0 ? whole.data() : out;
-  data.copy_image(index, picture, chance.dy, chance.dx);
+  draw_pieces(data, chosen, options.seed, options.augment ? position.epoch : 0, index, pieces);
+  for (std::size_t l = 0; l < pieces.size(); ++l) {
+    const Piece& piece = pieces[l];
+    real* const alone = l == 0 ? picture : over.data();
+    data.copy_image(piece.index, alone, piece.dy + chance.dy, piece.dx + chance.dx);
+    if (!slot.targets.empty())
+      crop(chance, alone, slot.targets.data() + std::ssize(slot.labels) * seen);
+    if (l > 0)
+      lay_over(over, picture);
+    slot.labels.push_back(data.labels.at(std::size_t(piece.index)));
+  }
+  slot.indices.push_back(index);
   adjust(chance, data.height * data.width, data.channels, picture);
   if (view.crop > 0)
-    cut(chance, picture, data.width, data.channels, view.crop, out);
+    crop(chance, picture, out);
   if (view.standardize)
-    standardize(height * width * data.channels, out);
+    standardize(seen, out);
 }
 
 void Loader::State::fill(Slot& slot, std::int64_t batch) {
@@ -133,12 +166,8 @@ void Loader::State::fill(Slot& slot, std::int64_t batch) {
   slot.indices.clear();
   const std::int64_t begin = batch * options.batch;
   const std::int64_t end = std::min<std::int64_t>(begin + options.batch, std::ssize(order));
-  for (std::int64_t i = begin; i < end; ++i) {
-    const std::int64_t index = order[std::size_t(i)];
-    show(index, slot.images.data() + (i - begin) * height * width * data.channels);
-    slot.indices.push_back(index);
-    slot.labels.push_back(data.labels.at(std::size_t(index)));
-  }
+  for (std::int64_t i = begin; i < end; ++i)
+    show(order[std::size_t(i)], slot);
   slot.batch = batch;
 }
 
@@ -214,6 +243,7 @@ bool Loader::next(Batch& batch) {
   if (slot.failure)
     std::rethrow_exception(std::exchange(slot.failure, nullptr));
   batch.images = slot.images.rows(0, std::ssize(slot.indices));
+  batch.targets = slot.targets.empty() ? Tensor() : slot.targets.rows(0, std::ssize(slot.indices));
   batch.labels.assign(slot.labels.begin(), slot.labels.end());
   batch.indices.assign(slot.indices.begin(), slot.indices.end());
   ++s.position.batch;

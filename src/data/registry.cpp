@@ -41,6 +41,30 @@ Dataset load_idx(const std::string& name, Split split, const std::string& folder
   return data;
 }
 
+/// The pictures, each amid a black field that is `margin` pixels wider on all sides.
+void frame(Dataset& data, std::int64_t margin) {
+  const std::int64_t height = data.height + 2 * margin, width = data.width + 2 * margin;
+  std::vector<std::uint8_t> framed(std::size_t(data.count * height * width));
+  for (std::int64_t row = 0; row < data.count * data.height; ++row) {
+    const std::int64_t i = row / data.height, y = row % data.height + margin;
+    std::copy_n(data.pixels.begin() + row * data.width, data.width,
+                framed.begin() + (i * height + y) * width + margin);
+  }
+  data.pixels = std::move(framed);
+  data.height = height;
+  data.width = width;
+}
+
+/// Sabour, Frosst, Hinton 2017, section 6.
+Dataset load_multi_mnist(Split split, const std::string& data_dir) {
+  constexpr std::int64_t pixels = 4;
+  Dataset data = load_idx("mnist", split, data_dir + "/mnist");
+  frame(data, pixels);
+  data.max_move = pixels;
+  data.labels_per_image = 2;
+  return data;
+}
+
 /// name    "faces", and perhaps "-" and the test set to be had instead of the usual one
 Dataset load_faces(const std::string& name, Split split, const std::string& data_dir) {
   const auto dash = name.find('-');
@@ -121,10 +145,19 @@ Dataset load_folder(const std::string& path, Split split, PictureOptions options
 } // namespace
 
 std::vector<std::string> dataset_names() {
-  return {"mnist",          "fashion-mnist",     "cifar10",
-          "smallnorb",      "smallnorb-azimuth", "smallnorb-elevation",
-          "toys",           "toys-azimuth",      "toys-elevation",
-          "faces",          "faces-rotated",     "faces-shifted",
+  return {"mnist",
+          "fashion-mnist",
+          "cifar10",
+          "multi-mnist",
+          "smallnorb",
+          "smallnorb-azimuth",
+          "smallnorb-elevation",
+          "toys",
+          "toys-azimuth",
+          "toys-elevation",
+          "faces",
+          "faces-rotated",
+          "faces-shifted",
           "faces-scrambled"};
 }
 
@@ -133,6 +166,8 @@ View usual_view(const std::string& dataset_name) {
     return {.brightness = 63.0 / 255, .contrast = 0.8, .crop = 32, .standardize = true};
   if (dataset_name.starts_with("faces"))
     return {}; // how far they are moved is what some of them test
+  if (dataset_name == "multi-mnist")
+    return {}; // the loader moves each digit by itself
   return {.max_shift = 2};
 }
 
@@ -150,6 +185,8 @@ Dataset load_dataset(const std::string& name, Split split, const std::string& da
   Dataset data;
   if (name == "mnist" || name == "fashion-mnist")
     data = load_idx(name, split, data_dir + "/" + name);
+  else if (name == "multi-mnist")
+    data = load_multi_mnist(split, data_dir);
   else if (name == "cifar10")
     data = load_cifar10(name, split, data_dir + "/" + name);
   else if (name.starts_with("faces") && std::ranges::count(dataset_names(), name) > 0)

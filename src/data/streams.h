@@ -11,7 +11,8 @@ enum class Purpose : std::uint64_t {
   validation = 0xd3,
   view = 0xd4,
   toy = 0xd5,
-  figure = 0xd6
+  figure = 0xd6,
+  piece = 0xd7
 };
 
 inline constexpr std::int64_t epoch_limit = 1 << 24;

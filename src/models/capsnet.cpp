@@ -28,6 +28,7 @@ void check(const CapsNetConfig& c) {
   positive("width", c.input.width);
   positive("channels", c.input.channels);
   positive("classes", c.input.classes);
+  positive("labels_per_image", c.input.labels_per_image);
   positive("kernel", c.kernel);
   positive("conv_filters", c.conv_filters);
   positive("primary_types", c.primary_types);
@@ -37,6 +38,10 @@ void check(const CapsNetConfig& c) {
   positive("decoder_hidden2", c.decoder_hidden2);
   positive("convolution_tile", c.convolution_tile);
   positive("routing_iterations", c.routing.iterations);
+  if (c.input.labels_per_image > c.input.classes)
+    throw Error("CapsNet", "an image cannot show more classes than there are",
+                std::to_string(c.input.labels_per_image) + " of " +
+                    std::to_string(c.input.classes));
   if (!(c.reconstruction_weight >= 0) || !std::isfinite(c.reconstruction_weight))
     throw Error("CapsNet", "reconstruction_weight must not be negative",
                 std::to_string(c.reconstruction_weight));
@@ -172,9 +177,11 @@ void CapsNet::thaw() {
 }
 
 Outputs CapsNet::forward(Tape& tape, const Tensor& images, std::span<const std::int32_t> labels,
-                         Mode mode, double /*progress*/, const Noise& /*noise*/) {
+                         Mode mode, double /*progress*/, const Targets& targets,
+                         const Noise& /*noise*/) {
   if (mode == Mode::training)
     thaw(); // the weights are about to change
+  check_labels("CapsNet", config_.input, images.shape()[0], labels);
   Outputs out;
   const Variable classes =
       classes_->forward(tape, parameters_, {primary(tape, images, mode), {}}, mode).poses;
@@ -182,9 +189,9 @@ Outputs CapsNet::forward(Tape& tape, const Tensor& images, std::span<const std::
   const LayerScope scope(tape, "loss");
   out.scores = lengths(tape, out.capsules);
   if (decoder_) {
-    // The truth chooses the capsule while training, the longest one otherwise.
+    // The truth chooses the capsules while training, the longest ones are chosen otherwise.
     if (mode == Mode::evaluation || labels.empty())
-      predictions(out.scores, predicted_);
+      predict(out.scores, labels);
     const std::span<const std::int32_t> shown = mode == Mode::training && !labels.empty()
                                                     ? labels
                                                     : std::span<const std::int32_t>(predicted_);
@@ -196,10 +203,29 @@ Outputs CapsNet::forward(Tape& tape, const Tensor& images, std::span<const std::
   out.loss = out.classification_loss;
   if (decoder_) {
     const real factor = real(config_.reconstruction_weight / double(images.shape()[0]));
-    out.reconstruction_loss = squared_error(tape, out.reconstruction, images, factor);
+    out.reconstruction_loss =
+        squared_error(tape, out.reconstruction, target_of(images, targets), factor);
     out.loss = add(tape, out.classification_loss, out.reconstruction_loss);
   }
   return out;
+}
+
+void CapsNet::predict(const Variable& scores, std::span<const std::int32_t> labels) {
+  predictions(scores, predicted_, config_.input.labels_per_image);
+  if (!labels.empty())
+    match_labels(predicted_, labels, config_.input.labels_per_image);
+}
+
+const Tensor& CapsNet::target_of(const Tensor& images, const Targets& targets) const {
+  if (targets.images.empty() && config_.input.labels_per_image == 1)
+    return images;
+  const InputShape& in = config_.input;
+  const Shape wanted{images.shape()[0], in.labels_per_image, in.height, in.width, in.channels};
+  if (targets.images.empty() || !(targets.images.shape() == wanted))
+    throw Error("CapsNet::forward", "the targets do not fit the images",
+                targets.images.empty() ? "none" : targets.images.shape().text(),
+                "what is reconstructed of each label: " + wanted.text());
+  return targets.images;
 }
 
 Variable CapsNet::decode(Tape& tape, Variable capsules, std::span<const std::int32_t> which,

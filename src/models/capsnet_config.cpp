@@ -11,6 +11,7 @@ constexpr auto members = [](auto& c, const auto& visit) {
   visit("width", c.input.width);
   visit("channels", c.input.channels);
   visit("classes", c.input.classes);
+  visit("labels_per_image", c.input.labels_per_image);
   visit("kernel", c.kernel);
   visit("conv_filters", c.conv_filters);
   visit("primary_types", c.primary_types);

@@ -3,6 +3,8 @@
 #include "models/cnn_config.h"
 #include "models/images.h"
 
+#include <algorithm>
+
 namespace mereo {
 
 namespace {
@@ -16,6 +18,11 @@ void check(const CnnConfig& c) {
   positive("width", c.input.width);
   positive("channels", c.input.channels);
   positive("classes", c.input.classes);
+  positive("labels_per_image", c.input.labels_per_image);
+  if (c.input.labels_per_image > c.input.classes)
+    throw Error("Cnn", "an image cannot have more labels than there are classes",
+                std::to_string(c.input.labels_per_image) + " of " +
+                    std::to_string(c.input.classes));
   positive("convolution_tile", c.convolution_tile);
   for (const auto& convolution : c.convolutions) {
     positive("the filters of a convolution", convolution.filters);
@@ -120,11 +127,29 @@ Variable Cnn::block(Tape& tape, const Block& block, Variable x, Mode mode) const
   return pool(tape, x, {config_.pooling, block.pool, block.pool});
 }
 
+Variable Cnn::loss(Tape& tape, Variable logits, std::span<const std::int32_t> labels) const {
+  if (config_.input.labels_per_image == 1)
+    return cross_entropy(tape, logits, labels);
+  const std::int64_t B = logits.shape()[0], K = logits.shape()[1];
+  const Tensor present =
+      Tensor::view(tape.arena().allocate_array<real>(std::size_t(B * K)), {B, K});
+  std::fill_n(present.data(), B * K, real(0));
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    if (labels[i] < 0 || labels[i] >= K)
+      throw Error("Cnn::forward", "no such class",
+                  "label " + std::to_string(labels[i]) + " of " + std::to_string(K) + " classes");
+    present.at({std::int64_t(i) / config_.input.labels_per_image, labels[i]}) = 1;
+  }
+  return sigmoid_cross_entropy(tape, logits, present, real(1.0 / double(B)));
+}
+
 Outputs Cnn::forward(Tape& tape, const Tensor& images, std::span<const std::int32_t> labels,
-                     Mode mode, double /*progress*/, const Noise& noise) {
+                     Mode mode, double /*progress*/, const Targets& /*targets*/,
+                     const Noise& noise) {
   if (mode == Mode::training)
     thaw(); // the weights are about to change
   check_images("Cnn", config_.input, images);
+  check_labels("Cnn", config_.input, images.shape()[0], labels);
   Variable x = tape.constant(images);
   for (const Block& each : blocks_)
     x = block(tape, each, x, mode);
@@ -140,9 +165,9 @@ Outputs Cnn::forward(Tape& tape, const Tensor& images, std::span<const std::int3
     x = layer.forward(tape, parameters_, x, mode);
   }
   const LayerScope scope(tape, "loss");
-  out.scores = softmax(tape, x);
+  out.scores = config_.input.labels_per_image == 1 ? softmax(tape, x) : sigmoid(tape, x);
   if (!labels.empty())
-    out.loss = out.classification_loss = cross_entropy(tape, x, labels);
+    out.loss = out.classification_loss = loss(tape, x, labels);
   return out;
 }
 

@@ -65,6 +65,7 @@ static constexpr auto members = [](auto& c, const auto& visit) {
   visit("width", c.input.width);
   visit("channels", c.input.channels);
   visit("classes", c.input.classes);
+  visit("labels_per_image", c.input.labels_per_image);
   visit("convolutions", c.convolutions);
   visit("pooling", c.pooling);
   visit("padding", c.padding);

@@ -19,4 +19,12 @@ void check_images(const char* model, const InputShape& input, const Tensor& imag
                 "images are (batch, height, width, channels)");
 }
 
+void check_labels(const char* model, const InputShape& input, std::int64_t B,
+                  std::span<const std::int32_t> labels) {
+  if (!labels.empty() && std::int64_t(labels.size()) != B * input.labels_per_image)
+    throw Error(std::string(model) + "::forward", "there are not as many labels as images have",
+                std::to_string(labels.size()) + " labels, " + std::to_string(B) + " images of " +
+                    std::to_string(input.labels_per_image));
+}
+
 } // namespace mereo

@@ -33,6 +33,10 @@ void check(const MatrixCapsNetConfig& c) {
   positive("width", c.input.width);
   positive("channels", c.input.channels);
   positive("classes", c.input.classes);
+  positive("labels_per_image", c.input.labels_per_image);
+  if (c.input.labels_per_image > 1 && c.loss != ClassLoss::margin)
+    throw Error("MatrixCapsNet", "only the margin loss takes several labels of an image",
+                std::to_string(c.input.labels_per_image), "loss=margin");
   positive("conv_kernel", c.conv_kernel);
   positive("conv_stride", c.conv_stride);
   positive("conv_filters", c.conv_filters);
@@ -156,10 +160,11 @@ void MatrixCapsNet::freeze(std::int64_t batch) {
 
 Outputs MatrixCapsNet::forward(Tape& tape, const Tensor& images,
                                std::span<const std::int32_t> labels, Mode mode, double progress,
-                               const Noise& /*noise*/) {
+                               const Targets& /*targets*/, const Noise& /*noise*/) {
   if (mode == Mode::training)
     thaw(); // the weights are about to change
   check_images("MatrixCapsNet", config_.input, images);
+  check_labels("MatrixCapsNet", config_.input, images.shape()[0], labels);
   const Variable features = conv_->forward(tape, parameters_, tape.constant(images), mode);
   Capsules capsules = primary_->forward(tape, parameters_, features, mode);
   for (const auto& layer : layers_)

@@ -4,20 +4,7 @@
 
 #include <mereo/models.h>
 
-#include <algorithm>
-
 namespace mereo {
-
-void predictions(const Variable& scores, std::vector<std::int32_t>& out) {
-  if (scores.shape().rank() != 2 || scores.shape()[1] < 1)
-    throw Error("predictions", "not scores", scores.shape().text(), "they are (B, classes)");
-  const std::int64_t B = scores.shape()[0], K = scores.shape()[1];
-  out.resize(std::size_t(B));
-  for (std::int64_t b = 0; b < B; ++b) {
-    const real* row = scores.data() + b * K;
-    out[std::size_t(b)] = std::int32_t(std::max_element(row, row + K) - row);
-  }
-}
 
 namespace {
 

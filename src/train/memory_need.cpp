@@ -9,10 +9,14 @@ namespace {
 /// Bytes that the tape holds at most during forward and backward of black pictures.
 std::int64_t step_peak(Model& model, std::int64_t batch) {
   const InputShape in = model.input();
+  const std::int64_t L = in.labels_per_image;
   const Tensor images(Shape{batch, in.height, in.width, in.channels});
-  const std::vector<std::int32_t> labels(std::size_t(batch), 0);
+  const Targets targets{L == 1 ? Tensor() : Tensor({batch, L, in.height, in.width, in.channels})};
+  std::vector<std::int32_t> labels;
+  for (std::int64_t i = 0; i < batch * L; ++i)
+    labels.push_back(std::int32_t(i % L));
   Tape tape;
-  const Outputs outputs = model.forward(tape, images, labels, Mode::training);
+  const Outputs outputs = model.forward(tape, images, labels, Mode::training, 1, targets);
   tape.backward(outputs.loss);
   return std::int64_t(tape.arena().peak());
 }
@@ -55,11 +59,14 @@ MemoryNeed measure_memory(Model& model, Optimizer& optimizer, const Dataset& dat
   for (const auto& [name, block] : optimizer.state())
     need.optimizer += std::int64_t(block.size()) * element;
   need.activations = activation_bytes(model, std::min(batch, data.count));
-  // The loader fills one batch while the other is in use.
+  // The loader fills one batch while the other is in use; several labels have pictures of their
+  // own.
   const InputShape in = model.input();
-  need.data = std::int64_t(data.pixels.size()) + std::int64_t(data.labels.size()) * 4 +
-              std::int64_t(data.viewpoints.size() * sizeof(Viewpoint)) +
-              2 * std::min(batch, data.count) * in.height * in.width * in.channels * element;
+  const std::int64_t pictures = in.labels_per_image == 1 ? 1 : 1 + in.labels_per_image;
+  need.data =
+      std::int64_t(data.pixels.size()) + std::int64_t(data.labels.size()) * 4 +
+      std::int64_t(data.viewpoints.size() * sizeof(Viewpoint)) +
+      2 * std::min(batch, data.count) * pictures * in.height * in.width * in.channels * element;
   return need;
 }
 

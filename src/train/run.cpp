@@ -108,7 +108,7 @@ bool Run::run_epoch() {
     constexpr double memory = 20;
     const double kept = std::exp(-seconds / memory);
     recent_seconds_ = kept * recent_seconds_ + seconds;
-    recent_pictures_ = kept * recent_pictures_ + double(predicted_.size());
+    recent_pictures_ = kept * recent_pictures_ + double(batch_.indices.size());
     epoch_seconds_ += seconds;
     state_.seconds += seconds;
     report_step();
@@ -125,7 +125,7 @@ void Run::step() {
   const double margin_steps = options_.margin_steps;
   const double progress = margin_steps > 0 ? std::min(1.0, double(state_.step) / margin_steps) : 1;
   const Outputs outputs = model_.forward(tape_, batch_.images, batch_.labels, Mode::training,
-                                         progress, {options_.seed, state_.step});
+                                         progress, {batch_.targets}, {options_.seed, state_.step});
   const double loss = outputs.loss.item();
   if (!std::isfinite(loss))
     fail_loss(loss);
@@ -150,11 +150,11 @@ void Run::account(const Outputs& outputs) {
   const auto item = [](const Variable& part) { return part.empty() ? 0.0 : double(part.item()); };
   progress_.margin = item(outputs.classification_loss);
   progress_.reconstruction = item(outputs.reconstruction_loss);
-  predictions(outputs.scores, predicted_);
-  const std::int64_t pictures = std::int64_t(predicted_.size());
+  const std::int64_t pictures = std::ssize(batch_.indices), each = data_.labels_per_image;
+  predictions(outputs.scores, predicted_, each);
+  match_labels(predicted_, batch_.labels, each);
   EpochSums& sums = state_.sums;
-  for (std::size_t i = 0; i < predicted_.size(); ++i)
-    sums.wrong += predicted_[i] != batch_.labels[i];
+  sums.wrong += count_wrong(predicted_, batch_.labels, each);
   sums.loss += progress_.loss * double(pictures);
   sums.margin += progress_.margin * double(pictures);
   sums.reconstruction += progress_.reconstruction * double(pictures);

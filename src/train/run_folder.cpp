@@ -131,17 +131,30 @@ void write_reconstructions(const std::string& path, Model& model, const Dataset&
   if (path.empty() || columns == 0 || !model.reconstructs() ||
       (data.channels != 1 && data.channels != 3))
     return;
-  const Tensor pictures(Shape{columns, data.height, data.width, data.channels});
-  for (std::int64_t i = 0; i < columns; ++i) {
-    const std::int64_t spread = i * std::int64_t(indices.size()) / columns;
-    data.copy_image(indices[std::size_t(spread)], pictures.rows(i, i + 1).data());
-  }
-  const Tensor seen = apply_view(pictures, view);
+  // The first batch is spread over all; the rest are there to be laid over them, as in evaluation.
+  std::vector<std::int64_t> order;
+  for (std::int64_t i = 0; i < columns; ++i)
+    order.push_back(indices[std::size_t(i * std::int64_t(indices.size()) / columns)]);
+  if (data.labels_per_image > 1)
+    order.insert(order.end(), indices.begin(), indices.end());
+  Loader loader(
+      data, order,
+      {.batch = columns, .shuffle = false, .view = view, .augment = false, .prefetch = false});
+  Batch batch;
+  loader.next(batch);
+  const Tensor& seen = batch.images;
   tape.reset();
-  const Outputs outputs = model.forward(tape, seen, {}, Mode::evaluation);
-  const Tensor sheet(Shape{2 * columns, seen.shape()[1], seen.shape()[2], data.channels});
+  const Outputs outputs =
+      model.forward(tape, seen, batch.labels, Mode::evaluation, 1, {batch.targets});
+  const std::int64_t L = data.labels_per_image;
+  const Shape one{columns, seen.shape()[1], seen.shape()[2], data.channels};
+  const Tensor sheet(Shape{(1 + L) * columns, one[1], one[2], one[3]});
   std::copy_n(seen.data(), seen.elements(), sheet.data());
-  std::copy_n(outputs.reconstruction.data(), seen.elements(), sheet.data() + seen.elements());
+  const std::int64_t pixels = seen.elements() / columns;
+  for (std::int64_t b = 0; b < columns; ++b)
+    for (std::int64_t l = 0; l < L; ++l)
+      std::copy_n(outputs.reconstruction.data() + (b * L + l) * pixels, pixels,
+                  sheet.data() + ((1 + l) * columns + b) * pixels);
   write_png(path, contact_sheet(sheet, columns));
 }
 

@@ -86,6 +86,12 @@ void add_losses(std::vector<Case>& cases, Random& random) {
                      static constexpr std::int32_t which[] = {3, 0, 3};
                      return mask(tape, in[0], which);
                    }});
+  cases.push_back({"mask, two of each image, one of them twice",
+                   {normal({3, 4, 2}, random)},
+                   [](Tape& tape, Inputs in) {
+                     static constexpr std::int32_t which[] = {3, 0, 1, 1, 0, 2};
+                     return mask(tape, in[0], which);
+                   }});
   // Random lengths in [0, 1.2) are on all sides of both margins.
   for (std::int64_t classes : {1, 5}) {
     Tensor lengths({4, classes});
@@ -99,6 +105,14 @@ void add_losses(std::vector<Case>& cases, Random& random) {
             return margin_loss(tape, in[0], labels, options);
           }};
       one.jacobian = true;
+      cases.push_back(one);
+      if (classes < 2)
+        continue;
+      one.name += ", two labels";
+      one.build = [options](Tape& tape, Inputs in) {
+        static constexpr std::int32_t labels[] = {0, 4, 4, 2, 2, 1, 3, 0};
+        return margin_loss(tape, in[0], labels, options);
+      };
       cases.push_back(one);
     }
   }

@@ -3,6 +3,8 @@
 
 #include <mereo/ops.h>
 
+#include <cmath>
+
 namespace gradients {
 
 using mereo::Random;
@@ -72,6 +74,19 @@ std::vector<Case> elementwise_cases() {
     one.jacobian = true;
     cases.push_back(one);
   }
+  for (const double deviation : {1.0, 30.0})
+    for (const Shape& shape : {Shape{}, Shape{3, 5}, Shape{40000}}) {
+      Tensor target(shape);
+      for (double& t : target.values())
+        t = random.uniform();
+      cases.push_back({"cross-entropy of sigmoids " + shape.text(),
+                       {normal(shape, random, deviation)},
+                       [target](Tape& tape, Inputs in) {
+                         return sigmoid_cross_entropy(tape, in[0], target, 0.3);
+                       },
+                       // Shared by all elements: a long one keeps out the rounding of large sums.
+                       1e-4 * std::sqrt(double(shape.elements()))});
+    }
   Case ties{"softmax of ties", {Tensor({2, 3})}, [](Tape& tape, Inputs in) {
               return softmax(tape, in[0]);
             }};

@@ -47,14 +47,23 @@ void check_network(mereo::Model& network, double deviation, const std::string& u
   Tensor images({3, input.height, input.width, input.channels});
   for (mereo::real& x : images.values())
     x = random.uniform();
-  const std::int32_t labels[] = {2, 0, 1};
+  const std::int64_t L = input.labels_per_image;
+  const std::vector<std::int32_t> labels =
+      L == 1 ? std::vector<std::int32_t>{2, 0, 1} : std::vector<std::int32_t>{2, 0, 0, 1, 2, 1};
+  mereo::Targets targets;
+  if (L > 1) {
+    targets.images = Tensor({3, L, input.height, input.width, input.channels});
+    for (mereo::real& x : targets.images.values())
+      x = random.uniform();
+  }
 
   Tape tape;
-  const auto loss = [&] {
+  const auto forward = [&] {
     tape.reset();
-    return network.forward(tape, images, labels, Mode::training).loss.item();
+    return network.forward(tape, images, labels, Mode::training, 1, targets).loss;
   };
-  tape.backward(network.forward(tape, images, labels, Mode::training).loss);
+  const auto loss = [&] { return forward().item(); };
+  tape.backward(forward());
 
   for (int i = 0; i < parameters.count(); ++i) {
     CAPTURE(parameters.name(i));
@@ -146,6 +155,11 @@ TEST_CASE("the gradient of CapsNet's loss in every parameter is that of the diff
     config.padding = mereo::Padding::same;
     config.routing.none_of_the_above = true;
     config.decoder = false;
+    check_network(config);
+  }
+  SUBCASE("two labels, each with a picture of its own to be reconstructed") {
+    CapsNetConfig config = small();
+    config.input.labels_per_image = 2;
     check_network(config);
   }
   SUBCASE("a single routing iteration") {

@@ -24,6 +24,7 @@ std::vector<Case> kernel_cases();
 std::vector<Case> elementwise_cases();
 std::vector<Case> model_cases();
 std::vector<Case> matrix_cases();
+std::vector<Case> cnn_cases();
 
 /// Hands all of them to google-benchmark, for every instruction set but the reference.
 void register_cases();
