@@ -36,8 +36,8 @@ void describe(CLI::App& app, Arguments& a) {
   const auto add = [&](const char* flag, auto& value, const std::string& text) {
     return app.add_option(flag, value, text)->capture_default_str();
   };
-  app.add_option("EXPERIMENT", a.experiment, "Which, or all of them, one after the other")
-      ->check(cli::one_of(names()));
+  app.add_option("EXPERIMENT", a.experiment,
+                 "Which, or all, one after the other: " + cli::one_of(names()).get_description());
   app.add_flag("--list", a.list, "What they ask and how long they take, and nothing else");
   add("--seeds", a.options.seeds, "Networks of each kind, from seeds 1, 2, ...")
       ->check(cli::whole(1, 1000));
@@ -143,6 +143,9 @@ int run(int argc, char** argv) {
   }
   if (a.experiment.empty())
     throw cli::UsageError("which experiment? " + cli::one_of(names()).get_description());
+  // Not while parsing, where it would come before a complaint of an unknown flag.
+  if (const std::string problem = cli::one_of(names())(a.experiment); !problem.empty())
+    throw cli::UsageError("EXPERIMENT: " + problem);
   a.options.budget = a.budget == "small" ? lab::Budget::small : lab::Budget::full;
   if (!a.readme.empty())
     lab::replace_results(read_file(a.readme), ""); // complains before hours have passed

@@ -27,8 +27,7 @@ std::vector<Setting> settings(bool small) {
       {"cross-entropy", "cross-entropy", {{"loss", "cross-entropy"}}, "5.8"}};
   if (!small) {
     settings.push_back({"5-iterations", "5 iterations", iterations(5), "3.9"});
-    settings.push_back(
-        {"vector-no-coordinates", "vector, no coordinates", {vector, bare}, "3.2"});
+    settings.push_back({"vector-no-coordinates", "vector, no coordinates", {vector, bare}, "3.2"});
   }
   return settings;
 }
@@ -46,9 +45,10 @@ Report ablation(Lab& lab) {
   const Dataset training = lab.data("toys", Split::train);
   const Dataset test = lab.data("toys", Split::test, lab.small() ? toys_test_limit : 0);
   Report report{.title = "matrix capsules with",
-                .method = "Test error on toys, per cent, of the network with three iterations, matrix "
-                          "poses, coordinate addition and the spread loss, and of others that "
-                          "differ from it in what the row says. The paper's are on smallNORB.",
+                .method =
+                    "Test error on toys, per cent, of the network with three iterations, matrix "
+                    "poses, coordinate addition and the spread loss, and of others that "
+                    "differ from it in what the row says. The paper's are on smallNORB.",
                 .columns = {{"test error %", 1}, {"paper %"}}};
   for (const Setting& setting : settings(lab.small())) {
     Network network = matrix_capsnet(lab, "toys");

@@ -35,6 +35,8 @@ std::unique_ptr<Model> make(const Network& network, const Dataset& data, const V
   config.emplace_back("width", view.seen(data.width));
   config.emplace_back("channels", data.channels);
   config.emplace_back("classes", data.classes);
+  if (data.labels_per_image > 1) // networks that know of one alone have no such key
+    config.emplace_back("labels_per_image", data.labels_per_image);
   return make_model(network.model, to_json(config), seed);
 }
 

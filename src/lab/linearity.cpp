@@ -149,8 +149,7 @@ Report linearity(Lab& lab) {
           "not in training: share of the variance, and angle to the true rotation in degrees. "
           "Features: the pose of the true class's capsule (16 numbers), the last features of a CNN "
           "(16), pixels (512, averaged over squares of four).",
-      .columns = {
-          {"familiar: R²", 2}, {"novel: R²", 2}, {"familiar: angle"}, {"novel: angle"}}};
+      .columns = {{"familiar: R²", 2}, {"novel: R²", 2}, {"familiar: angle"}, {"novel: angle"}}};
   for (const char* data : {"toys-azimuth", "toys-elevation"})
     add_rows(report, lab, data);
   for (const char* end : {", azimuth", ", elevation"})
