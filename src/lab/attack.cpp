@@ -169,7 +169,7 @@ Report attack(Lab& lab) {
     report.columns.push_back({network.name});
     measured.emplace_back();
     for (const std::uint64_t seed : lab.seeds()) {
-      const Trained trained = train_on_toys(lab, network, seed, training, test);
+      const Trained trained = train_and_test(lab, network, seed, training, test);
       measured.back().push_back({0, lab.measure(trained, "attack", [&] {
                                    return measure(
                                        Target(lab, *trained.model, trained.view, victims));

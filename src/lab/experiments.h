@@ -29,10 +29,10 @@ Report viewpoint(Lab& lab);
 
 // --- what several of them share
 
-/// Error on test pictures of toys, per cent, as "test".
-Trained train_on_toys(Lab& lab, const Network& network, std::uint64_t seed, const Dataset& training,
-                      const Dataset& test);
-/// Pictures of a test set that a small budget looks at.
+/// Measures the error on the test pictures in per cent, "test", at the end.
+Trained train_and_test(Lab& lab, const Network& network, std::uint64_t seed,
+                       const Dataset& training, const Dataset& test);
+/// Pictures of test sets of toys that a small budget looks at.
 inline constexpr std::int64_t toys_test_limit = 8100, viewpoint_test_limit = 2700;
 
 /// Trains on the viewpoints of a training set, and measures the error in per cent on "familiar" and

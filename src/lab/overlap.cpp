@@ -16,12 +16,8 @@ Report overlap(Lab& lab) {
        {std::pair{capsnet(lab, data), "5.2"}, std::pair{cnn(lab, data), "8.1"}}) {
     Curves curves;
     for (const std::uint64_t seed : lab.seeds())
-      curves.push_back(lab.train(network, seed, training,
-                                 [&](Model& model, const View& view) -> Values {
-                                   return {{"error", error_percent(lab, model, view, test)}};
-                                 })
-                           .judgements);
-    Row row{network.name, cells(last(curves), {"error"})};
+      curves.push_back(train_and_test(lab, network, seed, training, test).judgements);
+    Row row{network.name, cells(last(curves), {"test"})};
     row.cells.emplace_back(paper);
     report.rows.push_back(row);
   }
