@@ -98,7 +98,7 @@ private:
   double seconds_ = 0;
 };
 
-/// Per cent of the pictures that are misjudged. Throws Stopped when the lab's listener asks to
+/// Per cent of the pictures that are misjudged; of some of them when the lab's listener asks to
 /// stop.
 double error_percent(Lab& lab, Model& model, const View& view, const Dataset& data);
 
