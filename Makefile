@@ -236,7 +236,7 @@ goldens: ## make tests/golden/ anew with PyTorch
 
 # The fuzzers, in a build of their own. What they find is kept in build/fuzz/corpus, a crash in
 # build/fuzz; one that is fixed belongs in tests/fuzz/seeds.
-FUZZERS  := idx norb checkpoint json image
+FUZZERS  := idx norb affnist checkpoint json image
 FUZZ_CXX  = $(shell command -v clang++ || command -v clang++-14)
 
 .PHONY: fuzz fuzz-%

@@ -81,6 +81,12 @@ expect 'pairs for a network of single digits' 1 '36x36x1, 10 classes, 2 at a tim
   --data multi-mnist
 expect 'a sheet of pairs' 0 '260 pictures of multi-mnist' "$BUILD/render" sheet --data multi-mnist -o pairs.png
 
+# --- digits that are moved to train, and transformed to test
+expect 'affine digits' 0 'test error' train --data affine-mnist --epochs 1 --out affine
+grep -q '"model.height": 40' affine/config.json || fail 'affine digits are not on 40x40'
+expect 'evaluate digits that are only moved' 0 'of 40' evaluate affine --split familiar
+expect 'affNIST where it is not' 1 'affNIST/32x/transformed/test.mat.zip' evaluate affine --data affnist
+
 # --- matrix capsules
 matrix() {
   "$BUILD/train" --model matrix-capsnet --preset small --batch 32 --validation 20 --threads 1 \

@@ -9,6 +9,7 @@ TEST_CASE("what the fuzzers start from, and once found, is read or refused") {
   };
   const Target targets[] = {{"idx", fuzz::idx},
                             {"norb", fuzz::norb},
+                            {"affnist", fuzz::affnist},
                             {"checkpoint", fuzz::checkpoint},
                             {"json", fuzz::json},
                             {"image", fuzz::image}};

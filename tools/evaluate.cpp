@@ -88,7 +88,7 @@ int run(int argc, char** argv) {
   app.add_option("--data-dir", data_dir, "Where data sets are")->capture_default_str();
   app.add_option("--split", split,
                  "Which part of it; familiar: test pictures from the viewpoints trained on, of "
-                 "-azimuth and -elevation")
+                 "-azimuth and -elevation, or only moved, of affine-mnist and affnist")
       ->check(cli::one_of({"test", "train", "familiar"}))
       ->capture_default_str();
   app.add_option("--batch", batch, "Pictures at a time")

@@ -40,7 +40,8 @@ struct Dataset {
 };
 
 /// The test set of the viewpoint experiments (see load_dataset()) holds the viewpoints that
-/// training has not seen; familiar is the rest of it.
+/// training has not seen; familiar is the rest of it. Of digits that are transformed to test,
+/// familiar are the test digits that are only moved, as those to train.
 enum class Split { train, test, familiar };
 
 // --- readers; each checks every claim of its files and throws Error naming the file
@@ -81,6 +82,10 @@ Dataset read_norb(const std::string& dat_path, const std::string& cat_path,
                   const std::string& info_path, const PictureOptions& options = {},
                   const std::function<bool(const Viewpoint&)>& keep = nullptr);
 
+/// Files of affNIST's transformed parts, of MATLAB's version 5, joined: a struct affNISTdata with
+/// image, a column of bytes for each picture, and label_int.
+Dataset read_affnist(const std::vector<std::string>& paths);
+
 // --- by name
 
 /// Names that load_dataset() knows, besides "folder:PATH".
@@ -97,12 +102,29 @@ std::vector<std::string> dataset_names();
 /// "faces-rotated", "faces-shifted" and "faces-scrambled" have the training pictures of faces and
 /// another test set: see make_faces().
 /// "multi-mnist" has the digits of MNIST for pairs of overlapping ones (Sabour, Frosst, Hinton
-/// 2017, section 6): on 36x36 pixels, each moved by up to 4. Throws Error with a hint how to fetch
-/// or to make it when a file is missing.
+/// 2017, section 6): on 36x36 pixels, each moved by up to 4. "affine-mnist" is made from MNIST in
+/// affNIST's protocol (same paper): training digits are moved by up to 6 pixels on 40x40, test
+/// digits transformed (see transform_digits()). "affnist" has the same training digits and
+/// affNIST's own test pictures, from test.mat or all of test_batches/*.mat.
+/// Throws Error with a hint how to fetch or to make it when a file is missing.
 Dataset load_dataset(const std::string& name, Split split, const std::string& data_dir = "data",
                      const PictureOptions& options = {});
 
 // --- made here
+
+/// What digits are put through, each number uniform in its range and drawn by seed and picture. The
+/// ranges are ours, after affNIST's.
+struct AffineRanges {
+  double rotation = 20;                       // degrees, either way
+  double shear = 0.2;                         // either way: x moves by so much of y
+  double least_scale = 0.8, most_scale = 1.2; // along x and y each by itself; applied first
+};
+
+/// The pictures (of one channel), transformed and placed on a black field of side x side, anywhere
+/// where no ink leaves it. Sampled bilinearly at 2x2 places of each pixel. Throws Error for
+/// pictures of several channels, and for ranges that are no numbers or lead to nothing.
+Dataset transform_digits(const Dataset& pictures, std::int64_t side = 40,
+                         const AffineRanges& ranges = {}, std::uint64_t seed = 1);
 
 struct ToysOptions {
   std::uint64_t seed = 1; // another one makes other toys

@@ -19,7 +19,9 @@ bool exists(const std::string& path) {
 Error not_fetched(const std::string& name, const std::string& path) {
   return Error(path, "is missing", {},
                name == "toys" || name == "faces" ? "make it: build/render " + name
-                                                 : "fetch it: tools/fetch.sh " + name);
+               : name == "affnist" ? "unpack affNIST/32x/transformed/test.mat.zip there, from "
+                                     "https://www.cs.toronto.edu/~tijmen/"
+                                   : "fetch it: tools/fetch.sh " + name);
 }
 
 /// path, or path.gz when only that is there.
@@ -63,6 +65,39 @@ Dataset load_multi_mnist(Split split, const std::string& data_dir) {
   data.max_move = pixels;
   data.labels_per_image = 2;
   return data;
+}
+
+/// test.mat, or all that is in test_batches.
+Dataset load_affnist_test(const std::string& folder) {
+  const std::string whole = folder + "/test.mat", parts = folder + "/test_batches";
+  if (exists(whole) || !exists(parts))
+    return read_affnist({plain_or_gz("affnist", whole)});
+  std::vector<std::string> paths;
+  for (const auto& entry : fs::directory_iterator(parts))
+    if (entry.path().extension() == ".mat")
+      paths.push_back(entry.path().string());
+  if (paths.empty())
+    throw not_fetched("affnist", parts + "/*.mat");
+  std::sort(paths.begin(), paths.end());
+  return read_affnist(paths);
+}
+
+/// name    "affine-mnist" or "affnist"
+Dataset load_affine(const std::string& name, Split split, const std::string& data_dir) {
+  constexpr std::int64_t margin = 6; // the authors': 40x40
+  if (name == "affnist" && split == Split::test)
+    return load_affnist_test(data_dir + "/affnist");
+  Dataset data = load_idx("mnist", split, data_dir + "/mnist");
+  if (split == Split::test)
+    return transform_digits(data, data.height + 2 * margin);
+  frame(data, margin);
+  data.max_move = margin;
+  return data;
+}
+
+bool has_familiar(const std::string& name) {
+  return name.ends_with("-azimuth") || name.ends_with("-elevation") || name == "affine-mnist" ||
+         name == "affnist";
 }
 
 /// name    "faces", and perhaps "-" and the test set to be had instead of the usual one
@@ -145,19 +180,11 @@ Dataset load_folder(const std::string& path, Split split, PictureOptions options
 } // namespace
 
 std::vector<std::string> dataset_names() {
-  return {"mnist",
-          "fashion-mnist",
-          "cifar10",
-          "multi-mnist",
-          "smallnorb",
-          "smallnorb-azimuth",
-          "smallnorb-elevation",
-          "toys",
-          "toys-azimuth",
-          "toys-elevation",
-          "faces",
-          "faces-rotated",
-          "faces-shifted",
+  return {"mnist",          "fashion-mnist",     "cifar10",
+          "multi-mnist",    "affine-mnist",      "affnist",
+          "smallnorb",      "smallnorb-azimuth", "smallnorb-elevation",
+          "toys",           "toys-azimuth",      "toys-elevation",
+          "faces",          "faces-rotated",     "faces-shifted",
           "faces-scrambled"};
 }
 
@@ -166,17 +193,17 @@ View usual_view(const std::string& dataset_name) {
     return {.brightness = 63.0 / 255, .contrast = 0.8, .crop = 32, .standardize = true};
   if (dataset_name.starts_with("faces"))
     return {}; // how far they are moved is what some of them test
-  if (dataset_name == "multi-mnist")
-    return {}; // the loader moves each digit by itself
+  if (dataset_name == "multi-mnist" || dataset_name == "affine-mnist" || dataset_name == "affnist")
+    return {}; // the loader moves each digit already
   return {.max_shift = 2};
 }
 
 Dataset load_dataset(const std::string& name, Split split, const std::string& data_dir,
                      const PictureOptions& options) {
   const std::string prefix = "folder:";
-  if (split == Split::familiar && !name.ends_with("-azimuth") && !name.ends_with("-elevation"))
+  if (split == Split::familiar && !has_familiar(name))
     throw Error("load_dataset", "this data set has no familiar part", name,
-                "those of novel viewpoints have: smallnorb-azimuth, toys-elevation, ...");
+                "those of novel views have: smallnorb-azimuth, toys-elevation, affine-mnist, ...");
   if (name.starts_with(prefix)) {
     Dataset data = load_folder(name.substr(prefix.size()), split, options);
     data.name = name;
@@ -187,6 +214,8 @@ Dataset load_dataset(const std::string& name, Split split, const std::string& da
     data = load_idx(name, split, data_dir + "/" + name);
   else if (name == "multi-mnist")
     data = load_multi_mnist(split, data_dir);
+  else if (name == "affine-mnist" || name == "affnist")
+    data = load_affine(name, split, data_dir);
   else if (name == "cifar10")
     data = load_cifar10(name, split, data_dir + "/" + name);
   else if (name.starts_with("faces") && std::ranges::count(dataset_names(), name) > 0)

@@ -12,7 +12,9 @@ enum class Purpose : std::uint64_t {
   view = 0xd4,
   toy = 0xd5,
   figure = 0xd6,
-  piece = 0xd7
+  piece = 0xd7,
+  transform = 0xd8,
+  target = 0xd9
 };
 
 inline constexpr std::int64_t epoch_limit = 1 << 24;

@@ -56,6 +56,12 @@ inline bool norb(std::string_view bytes) {
   return understood([] { read_norb(file("dat"), file("cat"), file("info"), {2, 3, 3}).check(); });
 }
 
+/// A MATLAB file of the set affNIST.
+inline bool affnist(std::string_view bytes) {
+  put(file("affnist"), bytes);
+  return understood([] { read_affnist({file("affnist")}).check(); });
+}
+
 /// As it is, and with the checksum that it ought to have.
 inline bool checkpoint(std::string_view bytes) {
   const std::string path = file("checkpoint");
