@@ -128,9 +128,9 @@ $(CONFIG): tools/deps.sh
 .PHONY: deps deps-lint deps-dev
 deps: ## install what building and testing need, by the package manager, or print the command
 	@$(PROBE) install $(CONFIG)
-deps-lint: ## the same, and clang-format and shellcheck
+deps-lint: ## the same, and clang-format, shellcheck, CMake and pkg-config
 	@$(PROBE) lint $(CONFIG)
-deps-dev: ## the same, and what contributors need: clang, clang-format, valgrind, shellcheck, PyTorch
+deps-dev: ## the same, and what contributors need: clang, clang-format, valgrind, shellcheck, CMake, PyTorch
 	@$(PROBE) dev $(CONFIG)
 
 # ---- Building -----------------------------------------------------------------------------------
@@ -259,7 +259,7 @@ $(FUZZERS:%=$(BUILD)/fuzz-%): $(BUILD)/fuzz-%: tests/fuzz/fuzz.cpp tests/fuzz/ta
 
 .PHONY: check check-floors check-headers check-symbols check-format check-shell check-layout format
 
-FORMATTED = $(shell find src include tests tools -name '*.h' -o -name '*.cpp')
+FORMATTED = $(shell find src include tests tools -name '*.h' -o -name '*.cpp' -o -name '*.c')
 COMPILERS := $(sort $(CXX) $(foreach cxx,g++ clang++ clang++-14,$(shell command -v $(cxx) >/dev/null && echo $(cxx))))
 
 check: check-floors check-headers check-symbols check-format check-shell check-layout ## the structure of the sources
@@ -268,8 +268,11 @@ check: check-floors check-headers check-symbols check-format check-shell check-l
 check-floors:
 	@tools/check_floors.sh
 
-# Each public header is the only include of a program, in both number types, for every compiler here.
+# Each public header is the only include of a program, in both number types, for every compiler here;
+# what C programs include, in C too.
 check-headers: $(HEADERS:include/mereo/%.h=$(BUILD)/headers/%.ok)
+	@for header in c mereo; do echo "#include <mereo/$$header.h>" | $(CC) -std=c99 -pedantic -Wall -Wextra -Werror \
+	  -Iinclude -fsyntax-only -x c - || exit 1; done
 $(BUILD)/headers/%.ok: include/mereo/%.h $(HEADERS) Makefile
 	@mkdir -p $(@D)
 	@for cxx in $(COMPILERS); do for number in FLOAT DOUBLE; do \
@@ -305,18 +308,23 @@ format: ## format all sources
 
 TO      := $(DESTDIR)$(PREFIX)
 VERSION  = $(shell sed -n 's/.*version = "\(.*\)".*/\1/p' include/mereo/core.h)
+# A C program has to link what C++ links by itself.
+STDLIB  := $(if $(filter Darwin,$(shell uname -s)),-lc++,-lstdc++ -lm)
+FILL_IN  = -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' -e 's|@STDLIB@|$(STDLIB)|' \
+  -e 's|@OPENMP@|$(filter -fopenmp,$(OPENMP_FLAGS))|'
 
-install: $(BUILD)/libmereo.a $(INSTALLED:%=$(BUILD)/%) ## library, headers, mereo.pc and programs (mereo-train ...) below PREFIX
-	@mkdir -p $(TO)/lib/pkgconfig $(TO)/include/mereo $(TO)/bin
+install: $(BUILD)/libmereo.a $(INSTALLED:%=$(BUILD)/%) ## library, headers, mereo.pc, CMake package, programs (mereo-train ...) below PREFIX
+	@mkdir -p $(TO)/lib/pkgconfig $(TO)/lib/cmake/Mereo $(TO)/include/mereo $(TO)/bin
 	@install -m 644 $(BUILD)/libmereo.a $(TO)/lib
 	@install -m 644 $(HEADERS) $(TO)/include/mereo
-	@sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' -e 's|@OPENMP@|$(filter -fopenmp,$(OPENMP_FLAGS))|' \
-	  tools/mereo.pc.in > $(TO)/lib/pkgconfig/mereo.pc
+	@sed $(FILL_IN) tools/mereo.pc.in > $(TO)/lib/pkgconfig/mereo.pc
+	@for file in MereoConfig MereoConfigVersion; do \
+	  sed $(FILL_IN) tools/$$file.cmake.in > $(TO)/lib/cmake/Mereo/$$file.cmake; done
 	@for program in $(INSTALLED); do install -m 755 $(BUILD)/$$program $(TO)/bin/mereo-$$program; done
 	@echo 'installed below $(TO)'
 
 uninstall: ## remove them
-	@rm -rf $(TO)/include/mereo $(TO)/lib/libmereo.a $(TO)/lib/pkgconfig/mereo.pc $(TO)/bin/mereo-*
+	@rm -rf $(TO)/include/mereo $(TO)/lib/libmereo.a $(TO)/lib/pkgconfig/mereo.pc $(TO)/lib/cmake/Mereo $(TO)/bin/mereo-*
 
 clean: ## remove build/
 	@rm -rf build

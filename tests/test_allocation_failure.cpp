@@ -285,7 +285,7 @@ TEST_CASE("memory runs out in a run: its last checkpoint is whole, and it can be
   };
   const Scratch whole;
   const std::uint64_t wanted = bits(whole.folder(), false);
-  for (std::int64_t n = 1, failed = 1; failed; n += 61) {
+  for (std::int64_t n = 1, failed = 1; failed; n += 181) {
     const Scratch scratch;
     bool thrown = false;
     allocations::fail(n, Failing::one);

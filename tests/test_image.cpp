@@ -1,3 +1,4 @@
+#include "error_of.h"
 #include "scratch.h"
 
 #include <mereo/io.h>

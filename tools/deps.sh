@@ -4,19 +4,19 @@
 #
 #   tools/deps.sh check|install|lint|dev [CONFIG]
 #
-# check never installs; lint adds what checks the sources, dev all that only contributors need. CONFIG receives, as make variables,
-# which optional libraries were found. From the environment: CXX, CPPFLAGS, LDFLAGS, and LINK_FLAGS
-# (those of OpenMP and the sanitizers).
+# check never installs; lint adds what checks the sources and the installed library, dev all that
+# only contributors need. CONFIG receives, as make variables, which optional libraries were found.
+# From the environment: CXX, CPPFLAGS, LDFLAGS, and LINK_FLAGS (those of OpenMP and the sanitizers).
 # shellcheck disable=SC2086 # flags and package names are lists of words
 set -u
-mode=${1:?usage: tools/deps.sh check|install|dev [CONFIG]}
+mode=${1:?usage: tools/deps.sh check|install|lint|dev [CONFIG]}
 config=${2:-/dev/null}
 CXX=${CXX:-g++}
 LINK_FLAGS=${LINK_FLAGS--fopenmp}
 
 needs="compiler openmp zlib xsimd stb cli11 json doctest fetch"
-[ "$mode" != lint ] || needs="$needs format shellcheck"
-[ "$mode" != dev ] || needs="$needs benchmark clang libomp format valgrind shellcheck torch"
+[ "$mode" != lint ] || needs="$needs format shellcheck cmake pkgconf"
+[ "$mode" != dev ] || needs="$needs benchmark clang libomp format valgrind shellcheck cmake pkgconf torch"
 
 manager=none
 for candidate in apt-get dnf pacman brew; do
@@ -58,6 +58,8 @@ libomp     libomp-dev              libomp-devel            openmp          libom
 format     clang-format-14         -                       -               -
 valgrind   valgrind                valgrind                valgrind        -
 shellcheck shellcheck              ShellCheck              shellcheck      shellcheck
+cmake      cmake                   cmake                   cmake           cmake
+pkgconf    pkg-config              pkgconf-pkg-config      pkgconf         pkgconf
 torch      python3-torch,python3-numpy python3-torch,python3-numpy python-pytorch,python-numpy pytorch,numpy
 TABLE
 }
@@ -83,7 +85,8 @@ have() {
   clang) program clang++ || program clang++-14 ;;
   libomp) CXX=$(command -v clang++ || command -v clang++-14) && echo 'int main() {}' | LINK_FLAGS=-fopenmp build ;;
   format) program clang-format-14 ;;
-  valgrind | shellcheck) program "$1" ;;
+  valgrind | shellcheck | cmake) program "$1" ;;
+  pkgconf) program pkg-config ;;
   torch) ${PYTHON:-python3} -c 'import torch, numpy' 2>/dev/null ;;
   esac
 }

@@ -12,6 +12,7 @@
 #include <string>
 #include <sys/ioctl.h>
 #include <unistd.h>
+#include <vector>
 
 namespace cli {
 
@@ -74,10 +75,30 @@ public:
     std::fflush(stdout);
   }
 
-  /// With a bar of the share that is done between the two, where there is room.
-  void show(const std::string& before, double done, const std::string& after) {
-    const int room = columns() - int(before.size() + after.size()) - 3;
-    show(before + bar(std::min(room, 20), done) + after);
+  /// What may stand in a line; where there is no room for all, those of the highest rank go first.
+  struct Part {
+    std::string text;
+    int rank;
+  };
+
+  /// The first part, a bar of the share that is done, the others. The bar takes what they leave,
+  /// and goes after those of a rank above bar_rank.
+  void show(double done, std::vector<Part> parts) {
+    int room = columns();
+    for (const Part& part : parts)
+      room -= int(part.text.size());
+    const auto last = [](const Part& a, const Part& b) { return a.rank < b.rank; };
+    while (parts.size() > 1) {
+      const auto part = std::max_element(parts.begin() + 1, parts.end(), last);
+      if (room >= (part->rank > bar_rank ? least_bar + 3 : 0))
+        break;
+      room += int(part->text.size());
+      parts.erase(part);
+    }
+    std::string line = parts[0].text + bar(std::min(room - 3, 20), done);
+    for (std::size_t i = 1; i < parts.size(); ++i)
+      line += parts[i].text;
+    show(line);
   }
 
   /// Takes the line away.
@@ -88,6 +109,8 @@ public:
 
 private:
   using Clock = std::chrono::steady_clock;
+  /// Characters within a bar that tell something.
+  static constexpr int least_bar = 4, bar_rank = 4;
 
   /// Characters that a line may have.
   int columns() const {
@@ -97,9 +120,9 @@ private:
     return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1 ? size.ws_col - 1 : 79;
   }
 
-  /// "[===>    ] ", or nothing where that would be too short to tell anything.
+  /// "[===>    ] ", or nothing where that would be too short.
   static std::string bar(int width, double done) {
-    if (width < 4)
+    if (width < least_bar)
       return "";
     const auto full = std::size_t(width * done), all = std::size_t(width);
     return "[" + (std::string(full, '=') + ">" + std::string(all, ' ')).substr(0, all) + "] ";
@@ -142,23 +165,25 @@ public:
   void stepped(const mereo::TrainProgress& p) override {
     if (!line_.due())
       return;
-    char before[64], after[192];
-    std::snprintf(before, sizeof before, "epoch %lld/%lld ", (long long)(p.epoch + 1),
-                  (long long)(p.epochs));
-    std::snprintf(after, sizeof after,
-                  "%lld/%lld  loss %.4f  error %.2f %%  %.0f images/s  left %s",
-                  (long long)(p.batch), (long long)(p.batches), p.mean_loss, p.mean_error_percent,
-                  p.images_per_second, duration(p.seconds_left).c_str());
-    line_.show(before, double(p.batch) / double(p.batches), after);
+    std::vector<ProgressLine::Part> parts = {
+        {text("epoch %lld/%lld ", (long long)(p.epoch + 1), (long long)(p.epochs)), 0},
+        {text("%lld/%lld  ", (long long)(p.batch), (long long)(p.batches)), 5},
+        {text("loss %.4f  ", p.mean_loss), 1},
+        {text("error %.2f %%  ", p.mean_error_percent), 6},
+        {text("%.0f images/s  ", p.images_per_second), 3},
+        {text("left %s", duration(p.seconds_left).c_str()), 2}};
+    if (!std::isnan(p.validation_error_percent))
+      parts.insert(parts.begin() + 4,
+                   {text("validation %.2f %%  ", p.validation_error_percent), 4});
+    line_.show(double(p.batch) / double(p.batches), parts);
   }
 
   void evaluated(std::int64_t done, std::int64_t count) override {
     if (!line_.due())
       return;
-    char line[96];
-    std::snprintf(line, sizeof line, "judging %lld/%lld pictures", (long long)(done),
-                  (long long)(count));
-    line_.show(line);
+    line_.show(
+        double(done) / double(count),
+        {{"judging ", 0}, {text("%lld/%lld pictures", (long long)(done), (long long)(count)), 1}});
   }
 
   void epoch_finished(const mereo::EpochResult& e) override {
@@ -184,6 +209,12 @@ public:
   void clear() { line_.clear(); }
 
 private:
+  template <class... Values> static std::string text(const char* form, Values... values) {
+    char buffer[96];
+    std::snprintf(buffer, sizeof buffer, form, values...);
+    return buffer;
+  }
+
   ProgressLine line_;
 };
 

@@ -36,7 +36,7 @@ public:
       std::snprintf(after, sizeof after, "%lld/%lld %s  %.0f %s/s  left %s", (long long)(done),
                     (long long)(count), unit_, rate, unit_,
                     cli::duration(double(count - done) / rate).c_str());
-      line_.show(name_ + " ", double(done) / double(count), after);
+      line_.show(double(done) / double(count), {{name_ + " ", 0}, {after, 1}});
     }
     return cli::stop_signal == 0;
   }

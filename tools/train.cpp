@@ -113,6 +113,8 @@ void describe(CLI::App& app, Arguments& a) {
       ->check(cli::number(0, false));
   add("--history-steps", o.history_steps, "Steps between lines of history within an epoch; 0: none")
       ->check(cli::whole(0));
+  app.add_flag("--tensorboard", o.tensorboard,
+               "Write the history to an event file, too, which TensorBoard reads");
   app.add_option("--config", a.config,
                  "Options from a file such as a run's config.json; those on "
                  "the command line count more");
@@ -177,7 +179,8 @@ Fields settle(CLI::App& app, Arguments& a) {
                      {"margin_steps", a.options.margin_steps},
                      {"channels", std::int64_t(a.channels)},
                      {"save_seconds", a.options.save_seconds},
-                     {"history_steps", a.options.history_steps}};
+                     {"history_steps", a.options.history_steps},
+                     {"tensorboard", std::int64_t(a.options.tensorboard)}};
   return fields;
 }
 

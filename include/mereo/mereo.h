@@ -1,6 +1,8 @@
-// Everything.
+// Everything; to a C compiler, what <mereo/c.h> declares.
 #pragma once
 
+#include <mereo/c.h>
+#ifdef __cplusplus
 #include <mereo/capsule_layers.h>
 #include <mereo/capsules.h>
 #include <mereo/core.h>
@@ -17,3 +19,4 @@
 #include <mereo/tape.h>
 #include <mereo/tensor.h>
 #include <mereo/train.h>
+#endif

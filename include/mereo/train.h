@@ -81,7 +81,8 @@ struct TrainProgress {
   /// Of the epoch so far.
   double mean_loss, mean_error_percent;
   double learning_rate, gradient_norm;
-  /// Images per second over the last half minute; seconds until the last step at that rate.
+  /// Images per second over the last half minute; seconds until the end at that rate, the judging
+  /// of each epoch taken to last as long as the last one.
   double images_per_second, seconds_left;
   /// Of the last epoch that was judged; not a number before.
   double validation_error_percent;

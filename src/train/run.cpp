@@ -71,6 +71,8 @@ void Run::begin() {
     folder_ = RunFolder::create(options_.directory);
     folder_.write_config(config);
     folder_.write_report();
+    if (options_.tensorboard)
+      folder_.start_events(0);
     return;
   }
   folder_ = RunFolder::open(options_.directory);
@@ -81,6 +83,8 @@ void Run::begin() {
   state_.history_lines = folder_.keep_history(state_.history_lines);
   folder_.write_config(config);
   folder_.write_report(); // of the history that is kept
+  if (options_.tensorboard)
+    folder_.start_events(state_.step);
 }
 
 void Run::announce() {
@@ -178,7 +182,8 @@ bool Run::finish_epoch() {
   }
   write_reconstructions(folder_.pictures(), model_, data_, info_.view,
                         judge ? split_.validation : split_.train, tape_);
-  state_.seconds += seconds_since(start);
+  judging_seconds_ = seconds_since(start);
+  state_.seconds += judging_seconds_;
 
   const EpochResult epoch = epoch_result(judged);
   folder_.append_history(history_line(epoch));

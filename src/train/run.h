@@ -60,6 +60,7 @@ private:
   /// Pictures and seconds of the steps of the last half minute or so, older ones fading, and of the
   /// steps of this epoch in this process.
   double recent_pictures_ = 0, recent_seconds_ = 0;
+  double judging_seconds_ = 0; // of the last epoch
   std::int64_t epoch_pictures_ = 0;
   double epoch_seconds_ = 0;
 };

@@ -1,5 +1,6 @@
 #include "train/run_folder.h"
 
+#include "train/fields.h"
 #include "train/run_report.h"
 
 #include <algorithm>
@@ -24,6 +25,16 @@ bool is_temporary(const std::string& name) {
                                   "curves.png"};
   return std::any_of(std::begin(ours), std::end(ours),
                      [&](const std::string& file) { return name.starts_with(file + ".tmp-"); });
+}
+
+/// The numbers of a line of history as scalars: "step/loss", "epoch/validation_error_percent".
+void add_event(EventFile& events, const Fields& line) {
+  std::vector<Scalar> scalars;
+  for (const auto& [name, value] : line)
+    if (name != "epoch" && name != "step" && !std::holds_alternative<std::string>(value))
+      scalars.emplace_back(text_field(line, "event") + "/" + name,
+                           number_field(line, name.c_str()));
+  events.add(whole_field(line, "step"), scalars);
 }
 
 } // namespace
@@ -84,8 +95,21 @@ void RunFolder::write_config(const Fields& config) {
 }
 
 void RunFolder::append_history(const Fields& line) {
-  if (writes())
-    append_json_line(path("history.jsonl"), line);
+  if (!writes())
+    return;
+  append_json_line(path("history.jsonl"), line);
+  if (events_)
+    add_event(*events_, line);
+}
+
+void RunFolder::start_events(std::int64_t steps) {
+  if (!writes())
+    return;
+  const bool first = !EventFile::any_in(directory_);
+  events_ = std::make_shared<EventFile>(directory_, first ? 0 : steps + 1);
+  if (first)
+    for (const Fields& line : read_json_lines(path("history.jsonl")))
+      add_event(*events_, line);
 }
 
 std::int64_t RunFolder::keep_history(std::int64_t count) {

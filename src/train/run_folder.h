@@ -2,6 +2,7 @@
 #pragma once
 
 #include "io/file.h"
+#include "report/event_file.h"
 #include "train/checkpoint.h"
 
 #include <memory>
@@ -27,6 +28,9 @@ public:
   void append_history(const Fields& line);
   /// Forgets all lines after the first count of them; returns how many there are then.
   std::int64_t keep_history(std::int64_t count);
+  /// Writes lines of history to an event file, too, from now on, after so many steps; the lines
+  /// that are there already, if they are in none.
+  void start_events(std::int64_t steps);
   /// report.html and curves.png anew.
   void write_report() const;
 
@@ -38,6 +42,7 @@ private:
 
   std::string directory_;
   std::shared_ptr<Descriptor> lock_;
+  std::shared_ptr<EventFile> events_; // null: none
 };
 
 Fields history_line(const EpochResult& epoch);

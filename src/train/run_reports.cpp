@@ -16,7 +16,9 @@ void Run::report_step() {
   progress_.mean_error_percent = 100.0 * double(sums.wrong) / double(sums.pictures);
   progress_.images_per_second = recent_pictures_ / recent_seconds_;
   const std::int64_t left = loader_.samples() * (options_.epochs - progress_.epoch) - sums.pictures;
-  progress_.seconds_left = double(left) / progress_.images_per_second;
+  progress_.seconds_left = double(left) / progress_.images_per_second +
+                           double(options_.epochs - progress_.epoch) * judging_seconds_;
+  progress_.validation_error_percent = state_.validation_error_percent;
   listener_.stepped(progress_);
   if (options_.history_steps == 0 || state_.step % options_.history_steps != 0)
     return;
