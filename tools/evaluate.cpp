@@ -74,11 +74,30 @@ void print_tables(const Evaluation& e, const Dataset& data) {
   std::printf("\n");
 }
 
+/// Of the first two elements of the class capsules.
+void print_position(const PositionReport& r, double pixels, bool json) {
+  if (json) {
+    nlohmann::ordered_json report;
+    report["count"] = r.count;
+    report["r_squared"] = r.r_squared;
+    report["pixels"] = pixels;
+    report["moved"] = r.moved;
+    report["deviation"] = r.deviation;
+    std::printf("%s\n", report.dump(2).c_str());
+    return;
+  }
+  std::printf("the first two elements of the true class's capsule, %lld pictures\n%18s %8s %8s\n",
+              (long long)(r.count), "", "x", "y");
+  std::printf("R^2 of position    %8.3f %8.3f\n", r.r_squared[0], r.r_squared[1]);
+  std::printf("moved, of %.3g px   %8.2f %8.2f\ndeviation          %8.2f %8.2f\n", pixels,
+              r.moved[0], r.moved[1], r.deviation[0], r.deviation[1]);
+}
+
 int run(int argc, char** argv) {
   std::string checkpoint, data_name, data_dir = "data", split = "test";
   std::int64_t batch = 128;
   int threads = 1, crops = 1;
-  bool json = false;
+  bool json = false, position = false;
   CLI::App app("Tells the error of a checkpoint on a data set, by class, with the confusions.");
   app.add_option("CHECKPOINT", checkpoint, "A .safetensors file or a run folder (its best one)")
       ->required();
@@ -99,6 +118,9 @@ int run(int argc, char** argv) {
          "13: sum what the network says of the middle of a picture and of 12 crops around it")
       ->check(cli::one_of({"1", "13"}))
       ->capture_default_str();
+  app.add_flag("--position", position,
+               "Tell instead how well the first two elements of its capsules know where things "
+               "are, and move what is reconstructed: see coordinate_shift");
   cli::add_threads(app, threads);
   app.add_flag("--json", json, "Print one JSON object");
   if (const auto code = cli::parse(app, argc, argv))
@@ -125,6 +147,11 @@ int run(int argc, char** argv) {
     std::fprintf(stderr, "note: the classes of %s are not those of %s, which it was trained on\n",
                  data.name.c_str(), loaded.info.data.c_str());
   loaded.model->freeze(std::min(batch, data.count));
+  if (position) {
+    const PositionOptions options{.batch = batch, .view = view};
+    print_position(measure_position(*loaded.model, data, options), options.pixels, json);
+    return 0;
+  }
   const auto offsets = crops > 1 ? thirteen_crops() : std::vector<CropOffset>{};
   const Evaluation result =
       evaluate(*loaded.model, data, {.batch = batch, .view = view, .crops = offsets});

@@ -239,6 +239,7 @@ struct LoaderOptions {
   bool drop_last = false; // leave out a last batch that is not full
   View view = {};
   bool augment = true;  // with what is random in the view
+  int target_shift = 0; // with augment: see Batch::moves
   bool prefetch = true; // fill the next batch on a thread of its own
   std::uint64_t seed = 1;
 };
@@ -246,9 +247,13 @@ struct LoaderOptions {
 struct Batch {
   Tensor images;                    // (B, h, w, C) as the view has it; until the following next()
   std::vector<std::int32_t> labels; // (B), or (B, labels_per_image)
-  /// Of several labels each one's picture alone, (B, labels_per_image, h, w, C), only shifted and
-  /// cut by the view; otherwise empty. As long as images.
+  /// Of several labels, and with a target_shift, each one's picture alone, (B, labels_per_image, h,
+  /// w, C), only shifted and cut by the view; otherwise empty. As long as images.
   Tensor targets;
+  /// With a target_shift, how far right and down each target is from where the image has it, in
+  /// whole pixels at random in [-target_shift, target_shift]: (B, labels_per_image, 2). Otherwise
+  /// empty. As long as images.
+  Tensor moves;
   std::vector<std::int64_t> indices; // (B) positions in the data set
 };
 

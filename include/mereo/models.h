@@ -21,6 +21,9 @@ struct InputShape {
 /// What a network that reconstructs is to make of images, where that is not the images themselves.
 struct Targets {
   Tensor images; // (B, labels_per_image, height, width, channels)
+  /// By how many pixels, right and down, they are moved from where the images have them: (B,
+  /// labels_per_image, 2); empty for not at all. See Model::target_shift().
+  Tensor moves = {};
 };
 
 /// What a forward pass leaves on the tape. What a model does not have is empty.
@@ -55,6 +58,8 @@ public:
   virtual Outputs forward(Tape& tape, const Tensor& images, std::span<const std::int32_t> labels,
                           Mode mode, double progress = 1, const Targets& targets = {},
                           const Noise& noise = {}) = 0;
+  /// By how many pixels at most its targets are to be moved at random to train it; 0: not at all.
+  virtual int target_shift() const { return 0; }
   /// Whether its loss is another in the course of training, as one with a rising margin is.
   virtual bool changes_with_progress() const { return false; }
 
@@ -86,6 +91,12 @@ struct CapsNetConfig {
   std::int64_t decoder_hidden1 = 512, decoder_hidden2 = 1024;
   /// Factor on the sum of squared pixel errors, relative to the margin loss.
   double reconstruction_weight = 0.0005;
+  /// Coordinate addition: when training, the target of a reconstruction is moved right and down by
+  /// whole numbers of pixels up to coordinate_shift, and coordinate_scale times these numbers are
+  /// added to the first two elements of the capsule that is decoded, so that these come to mean its
+  /// position. 0: nothing is moved.
+  std::int64_t coordinate_shift = 0;
+  double coordinate_scale = 0.1;
 
   /// Factor on the primary capsules' convolution before its bias.
   double primary_scale = 1;
@@ -109,12 +120,15 @@ public:
   std::string config() const override;
   Parameters& parameters() override { return parameters_; }
   bool reconstructs() const override { return config_.decoder; }
+  int target_shift() const override { return int(config_.coordinate_shift); }
   Outputs forward(Tape& tape, const Tensor& images, std::span<const std::int32_t> labels, Mode mode,
                   double progress = 1, const Targets& targets = {},
                   const Noise& noise = {}) override;
   void freeze(std::int64_t batch) override;
   void thaw() override;
 
+  /// What of a capsule's first two elements is a pixel: CapsNetConfig::coordinate_scale.
+  double coordinate_scale() const { return config_.coordinate_scale; }
   /// Primary capsules (B, I, pose) of images; I = primary_capsules().
   std::int64_t primary_capsules() const { return primary_count_; }
   /// Couplings (I, J) of the last routing iteration for one image (1, H, W, C).
@@ -132,6 +146,9 @@ private:
   /// The longest capsules, into predicted_; matched with labels where there are some.
   void predict(const Variable& scores, std::span<const std::int32_t> labels);
   const Tensor& target_of(const Tensor& images, const Targets& targets) const;
+  /// Adds moves to the chosen capsules among masked ones, (B labels_per_image, classes pose).
+  Variable add_moves(Tape& tape, Variable masked, std::span<const std::int32_t> which,
+                     const Tensor& moves) const;
 
   CapsNetConfig config_;
   std::int64_t primary_count_;

@@ -189,6 +189,36 @@ struct Evaluation {
 /// them is not of the model's shape.
 Evaluation evaluate(Model& model, const Dataset& data, const EvaluationOptions& options = {});
 
+struct PositionOptions {
+  std::int64_t batch = 128;
+  /// Pictures are shown moved by up to so many pixels at random; what else a view does stays as it
+  /// is.
+  int max_shift = 2;
+  View view = {};
+  /// By how many pixels reconstructions are to be moved.
+  double pixels = 3;
+  std::uint64_t seed = 1;
+};
+
+/// What the first two elements of a true class's capsule have to do with the position of what it
+/// stands for: where the middle of its brightness is, in pixels to the right and down. First along
+/// x, then along y.
+struct PositionReport {
+  std::int64_t count = 0;
+  /// Share of the variance of positions within each class that both elements together tell, by an
+  /// affine map for each class that was fitted to every second picture; on the others.
+  double r_squared[2] = {};
+  /// Mean and standard deviation of how far reconstructions move when coordinate_scale times
+  /// `pixels` is added to the element of that axis.
+  double moved[2] = {}, deviation[2] = {};
+};
+
+/// See CapsNetConfig::coordinate_shift. Pixels darker than a tenth count for nothing. Throws Error
+/// for models without a decoder, other than capsnet, and of several labels; for fewer than two
+/// pictures; and as evaluate() does.
+PositionReport measure_position(Model& model, const Dataset& data,
+                                const PositionOptions& options = {});
+
 /// Throws Error, naming both shapes, unless what the view leaves of the pictures, and the classes,
 /// are what the model takes.
 void check_fits(const InputShape& input, const Dataset& data, const View& view = {});

@@ -17,7 +17,7 @@ namespace {
 
 /// One of the two buffers: full-sized, filled with count pictures.
 struct Slot {
-  Tensor images, targets; // no targets where there is one label
+  Tensor images, targets, moves; // as in Batch
   std::vector<std::int32_t> labels;
   std::vector<std::int64_t> indices;
   std::int64_t batch = -1; // which one of the epoch it holds; -1: none
@@ -32,11 +32,14 @@ struct Loader::State {
   State(const Dataset& data, std::vector<std::int64_t> chosen, const LoaderOptions& options);
   ~State();
 
+  bool moves_targets() const { return options.augment && options.target_shift > 0; }
   std::int64_t batches() const;
   void set_order(std::int64_t new_epoch);
   void fill(Slot& slot, std::int64_t batch);
   /// Appends one picture as the view has it.
   void show(std::int64_t index, Slot& slot);
+  /// Decides where the next label's target is moved, and shows it there.
+  const real* move(const Piece& piece, const Chance& chance, Random& random, Slot& slot);
   /// What the view leaves of the places of a picture.
   void crop(const Chance& chance, const real* picture, real* out) const;
   /// Starts filling a slot, on the thread if there is one.
@@ -52,7 +55,7 @@ struct Loader::State {
   LoaderPosition position;
   Slot slots[2];
   std::vector<real> whole; // the picture of which a part is seen
-  std::vector<real> over;  // one that comes over it
+  std::vector<real> over;  // one that comes over it, or is a target
   std::vector<Piece> pieces;
 
   std::mutex mutex;
@@ -71,6 +74,9 @@ Loader::State::State(const Dataset& data, std::vector<std::int64_t> indices,
   if (options.batch < 1)
     throw Error(where, "the batch must be at least 1");
   options.view.check(data.height, data.width);
+  if (options.target_shift < 0 || options.target_shift > std::min(data.height, data.width))
+    throw Error(where, "the shift of targets is negative or larger than a picture",
+                std::to_string(options.target_shift));
   if (data.count > (std::int64_t{1} << 31))
     throw Error(where, "the data set is too large");
   for (const std::int64_t i : chosen)
@@ -83,14 +89,16 @@ Loader::State::State(const Dataset& data, std::vector<std::int64_t> indices,
   const std::int64_t size = std::min(options.batch, std::max<std::int64_t>(1, std::ssize(chosen)));
   for (Slot& slot : slots) {
     slot.images = Tensor({size, height, width, data.channels});
-    if (L > 1)
+    if (L > 1 || moves_targets())
       slot.targets = Tensor({size, L, height, width, data.channels});
+    if (moves_targets())
+      slot.moves = Tensor({size, L, 2});
     slot.labels.reserve(std::size_t(size * L));
     slot.indices.reserve(std::size_t(size));
   }
   if (options.view.crop > 0)
     whole.resize(std::size_t(data.image_size()));
-  if (L > 1)
+  if (L > 1 || moves_targets())
     over.resize(std::size_t(data.image_size()));
   pieces.resize(std::size_t(L));
   set_order(0);
@@ -133,6 +141,18 @@ void Loader::State::crop(const Chance& chance, const real* picture, real* out) c
     std::copy_n(picture, data.image_size(), out);
 }
 
+const real* Loader::State::move(const Piece& piece, const Chance& chance, Random& random,
+                                Slot& slot) {
+  const std::int64_t most = options.target_shift;
+  const std::int64_t dx = std::int64_t(random.below(std::uint32_t(2 * most + 1))) - most;
+  const std::int64_t dy = std::int64_t(random.below(std::uint32_t(2 * most + 1))) - most;
+  real* const moved = slot.moves.data() + 2 * std::ssize(slot.labels);
+  moved[0] = real(dx);
+  moved[1] = real(dy);
+  data.copy_image(piece.index, over.data(), piece.dy + chance.dy + dy, piece.dx + chance.dx + dx);
+  return over.data();
+}
+
 void Loader::State::show(std::int64_t index, Slot& slot) {
   const View& view = options.view;
   const std::int64_t seen = height * width * data.channels;
@@ -141,15 +161,17 @@ void Loader::State::show(std::int64_t index, Slot& slot) {
       options.augment ? draw(view, data.height, data.width, options.seed, position.epoch, index)
                       : without_chance(view, data.height, data.width);
   real* picture = view.crop > 0 ? whole.data() : out;
+  Random random(options.seed, stream_of(Purpose::target, position.epoch, index));
   draw_pieces(data, chosen, options.seed, options.augment ? position.epoch : 0, index, pieces);
   for (std::size_t l = 0; l < pieces.size(); ++l) {
     const Piece& piece = pieces[l];
     real* const alone = l == 0 ? picture : over.data();
     data.copy_image(piece.index, alone, piece.dy + chance.dy, piece.dx + chance.dx);
-    if (!slot.targets.empty())
-      crop(chance, alone, slot.targets.data() + std::ssize(slot.labels) * seen);
     if (l > 0)
       lay_over(over, picture);
+    if (!slot.targets.empty())
+      crop(chance, moves_targets() ? move(piece, chance, random, slot) : alone,
+           slot.targets.data() + std::ssize(slot.labels) * seen);
     slot.labels.push_back(data.labels.at(std::size_t(piece.index)));
   }
   slot.indices.push_back(index);
@@ -243,7 +265,11 @@ bool Loader::next(Batch& batch) {
   if (slot.failure)
     std::rethrow_exception(std::exchange(slot.failure, nullptr));
   batch.images = slot.images.rows(0, std::ssize(slot.indices));
-  batch.targets = slot.targets.empty() ? Tensor() : slot.targets.rows(0, std::ssize(slot.indices));
+  const auto filled = [&](const Tensor& all) {
+    return all.empty() ? Tensor() : all.rows(0, std::ssize(slot.indices));
+  };
+  batch.targets = filled(slot.targets);
+  batch.moves = filled(slot.moves);
   batch.labels.assign(slot.labels.begin(), slot.labels.end());
   batch.indices.assign(slot.indices.begin(), slot.indices.end());
   ++s.position.batch;

@@ -3,6 +3,7 @@
 #include "models/capsnet_config.h"
 #include "models/images.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace mereo {
@@ -50,6 +51,15 @@ void check(const CapsNetConfig& c) {
       throw Error("CapsNet", std::string(what) + " must be a number", std::to_string(value));
   };
   finite("primary_scale", c.primary_scale);
+  finite("coordinate_scale", c.coordinate_scale);
+  const std::int64_t side = std::min(c.input.height, c.input.width);
+  if (c.coordinate_shift < 0 || c.coordinate_shift > side)
+    throw Error("CapsNet", "coordinate_shift must be from 0 to the size of the images",
+                std::to_string(c.coordinate_shift));
+  if (c.coordinate_shift > 0 && (!c.decoder || c.class_pose < 2))
+    throw Error("CapsNet", "coordinates are added to two elements of a capsule that is decoded",
+                "class_pose " + std::to_string(c.class_pose),
+                "coordinate_shift needs decoder=true and a class_pose of 2 or more");
   finite("margin_present", c.margin.present);
   finite("margin_absent", c.margin.absent);
   finite("margin_absent_weight", c.margin.absent_weight);
@@ -195,7 +205,10 @@ Outputs CapsNet::forward(Tape& tape, const Tensor& images, std::span<const std::
     const std::span<const std::int32_t> shown = mode == Mode::training && !labels.empty()
                                                     ? labels
                                                     : std::span<const std::int32_t>(predicted_);
-    out.reconstruction = decode(tape, out.capsules, shown, mode);
+    Variable masked = mask(tape, out.capsules, shown);
+    if (!targets.moves.empty())
+      masked = add_moves(tape, masked, shown, targets.moves);
+    out.reconstruction = decoder_->forward(tape, parameters_, masked, mode);
   }
   if (labels.empty())
     return out;
@@ -226,6 +239,25 @@ const Tensor& CapsNet::target_of(const Tensor& images, const Targets& targets) c
                 targets.images.empty() ? "none" : targets.images.shape().text(),
                 "what is reconstructed of each label: " + wanted.text());
   return targets.images;
+}
+
+Variable CapsNet::add_moves(Tape& tape, Variable masked, std::span<const std::int32_t> which,
+                            const Tensor& moves) const {
+  const std::int64_t R = masked.shape()[0], E = config_.class_pose;
+  if (moves.elements() != 2 * R || E < 2)
+    throw Error("CapsNet::forward", "the moves do not fit",
+                moves.shape().text() + " for " + std::to_string(R) + " capsules of " +
+                    std::to_string(E) + " elements",
+                "two numbers for each label");
+  const Tensor added = Tensor::view(
+      tape.arena().allocate_array<real>(std::size_t(masked.elements())), masked.shape());
+  std::fill_n(added.data(), added.elements(), real(0));
+  for (std::int64_t r = 0; r < R; ++r) {
+    real* const pose = added.data() + (r * config_.input.classes + which[std::size_t(r)]) * E;
+    for (int axis = 0; axis < 2; ++axis)
+      pose[axis] = real(config_.coordinate_scale) * moves.data()[2 * r + axis];
+  }
+  return add(tape, masked, tape.constant(added));
 }
 
 Variable CapsNet::decode(Tape& tape, Variable capsules, std::span<const std::int32_t> which,

@@ -30,6 +30,8 @@ constexpr auto members = [](auto& c, const auto& visit) {
   visit("decoder_hidden1", c.decoder_hidden1);
   visit("decoder_hidden2", c.decoder_hidden2);
   visit("reconstruction_weight", c.reconstruction_weight);
+  visit("coordinate_shift", c.coordinate_shift);
+  visit("coordinate_scale", c.coordinate_scale);
   visit("primary_scale", c.primary_scale);
   visit("class_bias", c.class_bias);
   visit("authors_start", c.authors_start);

@@ -6,12 +6,21 @@ namespace mereo {
 
 namespace {
 
+/// Whether what it reconstructs is not the images themselves.
+bool has_targets(const Model& model) {
+  return model.input().labels_per_image > 1 || model.target_shift() > 0;
+}
+
 /// Bytes that the tape holds at most during forward and backward of black pictures.
 std::int64_t step_peak(Model& model, std::int64_t batch) {
   const InputShape in = model.input();
   const std::int64_t L = in.labels_per_image;
   const Tensor images(Shape{batch, in.height, in.width, in.channels});
-  const Targets targets{L == 1 ? Tensor() : Tensor({batch, L, in.height, in.width, in.channels})};
+  Targets targets;
+  if (has_targets(model))
+    targets.images = Tensor({batch, L, in.height, in.width, in.channels});
+  if (model.target_shift() > 0)
+    targets.moves = Tensor({batch, L, 2});
   std::vector<std::int32_t> labels;
   for (std::int64_t i = 0; i < batch * L; ++i)
     labels.push_back(std::int32_t(i % L));
@@ -59,10 +68,9 @@ MemoryNeed measure_memory(Model& model, Optimizer& optimizer, const Dataset& dat
   for (const auto& [name, block] : optimizer.state())
     need.optimizer += std::int64_t(block.size()) * element;
   need.activations = activation_bytes(model, std::min(batch, data.count));
-  // The loader fills one batch while the other is in use; several labels have pictures of their
-  // own.
+  // The loader fills one batch while the other is in use.
   const InputShape in = model.input();
-  const std::int64_t pictures = in.labels_per_image == 1 ? 1 : 1 + in.labels_per_image;
+  const std::int64_t pictures = has_targets(model) ? 1 + in.labels_per_image : 1;
   need.data =
       std::int64_t(data.pixels.size()) + std::int64_t(data.labels.size()) * 4 +
       std::int64_t(data.viewpoints.size() * sizeof(Viewpoint)) +

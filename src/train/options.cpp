@@ -87,9 +87,15 @@ Fields recipe_fields(Model& model, const Dataset& training, const TrainOptions& 
 
 void check_same_recipe(const std::string& path, const Fields& before, const Fields& now) {
   // What runs did before these were options.
-  const Fields once = {
-      {"weight_decay", 0.0}, {"margin_total", 0.0}, {"brightness", 0.0},          {"contrast", 0.0},
-      {"crop", 0},           {"standardize", 0},    {"model.labels_per_image", 1}};
+  const Fields once = {{"weight_decay", 0.0},
+                       {"margin_total", 0.0},
+                       {"brightness", 0.0},
+                       {"contrast", 0.0},
+                       {"crop", 0},
+                       {"standardize", 0},
+                       {"model.labels_per_image", 1},
+                       {"model.coordinate_shift", 0},
+                       {"model.coordinate_scale", 0.1}};
   for (const auto& [name, value] : now) {
     const FieldValue* old = find(before, name) ? find(before, name) : find(once, name);
     if (!old || value_text(*old) != value_text(value))

@@ -34,7 +34,10 @@ Run::Run(Model& model, const Dataset& data, const TrainOptions& options, TrainLi
     : model_(model), data_(data), options_(options), listener_(listener),
       split_(carve_validation(data.labels, options.validation, options.seed)),
       loader_(data, split_.train,
-              {.batch = options.batch, .view = options.view, .seed = options.seed}),
+              {.batch = options.batch,
+               .view = options.view,
+               .target_shift = model.target_shift(),
+               .seed = options.seed}),
       optimizer_(
           make_optimizer(options.optimizer, std::int64_t(model.parameters().values().size()))) {
   recipe_ = recipe_fields(model, data, options);
@@ -128,8 +131,9 @@ void Run::step() {
   tape_.reset();
   const double margin_steps = options_.margin_steps;
   const double progress = margin_steps > 0 ? std::min(1.0, double(state_.step) / margin_steps) : 1;
-  const Outputs outputs = model_.forward(tape_, batch_.images, batch_.labels, Mode::training,
-                                         progress, {batch_.targets}, {options_.seed, state_.step});
+  const Outputs outputs =
+      model_.forward(tape_, batch_.images, batch_.labels, Mode::training, progress,
+                     {batch_.targets, batch_.moves}, {options_.seed, state_.step});
   const double loss = outputs.loss.item();
   if (!std::isfinite(loss))
     fail_loss(loss);

@@ -51,11 +51,13 @@ void check_network(mereo::Model& network, double deviation, const std::string& u
   const std::vector<std::int32_t> labels =
       L == 1 ? std::vector<std::int32_t>{2, 0, 1} : std::vector<std::int32_t>{2, 0, 0, 1, 2, 1};
   mereo::Targets targets;
-  if (L > 1) {
+  if (L > 1 || network.target_shift() > 0) {
     targets.images = Tensor({3, L, input.height, input.width, input.channels});
     for (mereo::real& x : targets.images.values())
       x = random.uniform();
   }
+  if (network.target_shift() > 0)
+    targets.moves = normal({3, L, 2}, random);
 
   Tape tape;
   const auto forward = [&] {
@@ -160,6 +162,16 @@ TEST_CASE("the gradient of CapsNet's loss in every parameter is that of the diff
   SUBCASE("two labels, each with a picture of its own to be reconstructed") {
     CapsNetConfig config = small();
     config.input.labels_per_image = 2;
+    check_network(config);
+  }
+  SUBCASE("targets that are moved, and with them two elements of each capsule") {
+    CapsNetConfig config = small();
+    config.coordinate_shift = 2;
+    config.coordinate_scale = 0.3;
+    SUBCASE("one label") {}
+    SUBCASE("two labels") {
+      config.input.labels_per_image = 2;
+    }
     check_network(config);
   }
   SUBCASE("a single routing iteration") {
