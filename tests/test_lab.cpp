@@ -65,6 +65,9 @@ TEST_CASE("a table of mean and deviation, columns aligned") {
                                       "| one     | 2.0 ± 1.0           | ±5    | -           |\n"
                                       "| another | 11.0 ± 1.4 (2 of 3) |       | 4.00 ± 0.00 |\n");
   CHECK(cell_text(std::vector<double>{1.25}, 1) == "1.2");
+  Report broken = small_report();
+  broken.rows[1].cells.pop_back();
+  CHECK(has(error_of([&] { table_text(broken); }), "another"));
   CHECK(has(markdown(small_report()), "`lab test`, 3 seeds, 10 minutes"));
 }
 

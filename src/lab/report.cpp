@@ -53,6 +53,8 @@ std::string table_text(const Report& report) {
   for (const Column& column : report.columns)
     lines[0].push_back(column.name);
   for (const Row& row : report.rows) {
+    if (row.cells.size() != report.columns.size())
+      throw Error("table_text", "a row has not a cell for each column", row.name);
     lines.push_back({row.name});
     for (std::size_t c = 0; c < row.cells.size(); ++c)
       lines.back().push_back(cell_text(

@@ -48,7 +48,7 @@ struct Report {
 /// that is a number. Where some are not, their share follows: "3.2 ± 0.4 (2 of 3)".
 std::string cell_text(const Cell& cell, int decimals);
 
-/// The table alone, columns aligned.
+/// The table alone, columns aligned. Throws Error for a row with more or fewer cells than columns.
 std::string table_text(const Report& report);
 /// Method, table, command and time.
 std::string markdown(const Report& report);
