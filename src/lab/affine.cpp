@@ -9,7 +9,7 @@ namespace mereo::lab {
 
 Report affine(Lab& lab) {
   const std::string data = "affine-mnist";
-  const std::int64_t limit = lab.small() ? 4000 : 0;
+  const std::int64_t limit = lab.small() ? 2000 : 0;
   const Dataset training = lab.data(data, Split::train);
   const Dataset moved = lab.data(data, Split::familiar, limit);
   const Dataset turned = lab.data(data, Split::test, limit);
@@ -23,7 +23,7 @@ Report affine(Lab& lab) {
     curves.emplace_back();
     // Often, as accuracy on moved digits rises fast.
     const std::int64_t every =
-        std::max<std::int64_t>(1, training.count / network.options.batch / 6);
+        std::max<std::int64_t>(1, training.count / network.options.batch / 4);
     for (const std::uint64_t seed : lab.seeds())
       curves.back().push_back(lab.train(network, seed, training, judge, every).judgements);
   }

@@ -10,7 +10,8 @@ namespace mereo::lab {
 struct Experiment {
   const char* name;
   const char* question;
-  /// What three seeds take on two cores with the small budget, and a guess for the full one.
+  /// About what three seeds take on two cores with the small budget, and a guess for the full one;
+  /// an experiment that can use another one's networks takes less.
   const char* small_time;
   const char* full_time;
   Report (*run)(Lab& lab);

@@ -14,9 +14,11 @@ std::int64_t epochs(const Lab& lab, const std::string& data) {
   if (data == "toys")
     return lab.small() ? 3 : 100;
   if (data.starts_with("toys-"))
-    return lab.small() ? 12 : 300;
+    return lab.small() ? 9 : 300;
   if (data == "faces")
     return lab.small() ? 4 : 50;
+  if (data == "mnist")
+    return lab.small() ? 1 : 30;
   return lab.small() ? 2 : 30;
 }
 
