@@ -9,7 +9,7 @@ V        ?= 0#          1: show the commands
 FUZZ_SECONDS ?= 30#     for each reader in make fuzz
 PREFIX   ?= /usr/local# where install puts things, below DESTDIR
 STRICT   ?= 0#          1: make check fails when a tool it needs is not here
-ARGS     ?=#            passed on to the program by train, bench, bench-compare and signature
+ARGS     ?=#            passed on to the program by train, reproduce, bench, bench-compare and signature
 
 PYTHON   ?= $(firstword $(wildcard /usr/bin/python3) python3)
 
@@ -127,7 +127,7 @@ include $(CONFIG)
 endif
 
 $(CONFIG): tools/deps.sh
-	@$(PROBE) $(if $(filter test train bench bench-compare signature,$(MAKECMDGOALS)),install,check) $@
+	@$(PROBE) $(if $(filter test train reproduce bench bench-compare signature,$(MAKECMDGOALS)),install,check) $@
 
 .PHONY: deps deps-lint deps-dev
 deps: ## install what building and testing need, by the package manager, or print the command
@@ -214,7 +214,7 @@ $(BUILD)/flags $(BUILD)/sources: FORCE
 
 # ---- Running ------------------------------------------------------------------------------------
 
-.PHONY: test train data bench bench-compare signature goldens
+.PHONY: test train data reproduce bench bench-compare signature goldens
 
 test: all ## install what is missing, build, run every test
 	@MAKE='$(MAKE)' CXX='$(CXX)' SANITIZE='$(SANITIZE)' tools/run_tests.sh $(BUILD)
@@ -222,6 +222,11 @@ test: all ## install what is missing, build, run every test
 train: $(INSTALLED:%=$(BUILD)/%) ## install what is missing, build, fetch MNIST, train on it, or else on toys
 	@tools/fetch.sh mnist || true
 	@$(BUILD)/train $(ARGS)
+
+reproduce: $(BUILD)/lab $(BUILD)/render data ## run all experiments, three seeds, about two hours; results into README.md
+	@[ -e data/toys/toys-testing-poses.safetensors ] || $(BUILD)/render toys
+	@[ -e data/faces/scrambled-poses.safetensors ] || $(BUILD)/render faces
+	@$(BUILD)/lab all --readme README.md $(ARGS)
 
 data: ## fetch MNIST into data/
 	@tools/fetch.sh mnist

@@ -4,7 +4,7 @@
 # shellcheck source=tests/lib/programs.sh
 . "$(dirname "$0")/lib/programs.sh"
 
-programs='train evaluate predict explain render'
+programs='train evaluate predict explain render lab'
 [ ! -x "$BUILD/explore" ] || programs="$programs explore" # built where cpp-httplib is
 help_of() { (cd "$BUILD" && "./$1" --help); } # the same path everywhere
 if [ "${1:-}" = help ]; then
@@ -217,6 +217,27 @@ wait $child
 status=$?
 [ $status = 143 ] || fail "render toys, stopped: exit status $status instead of 143"
 [ -z "$(ls stopped)" ] || fail 'render toys, stopped, leaves files'
+
+# --- the lab
+expect 'no experiment' 2 'which experiment' "$BUILD/lab"
+expect 'an experiment misspelt' 2 'did you mean ablation' "$BUILD/lab" abalation
+expect 'the list of experiments' 0 'small: .* full: ' "$BUILD/lab" --list
+[ "$(grep -c '^[a-z]' out)" = 7 ] || fail 'lab --list does not tell of seven experiments'
+lab() { "$BUILD/lab" ablation --seeds 2 --epochs 1 --threads 1 --out lab "$@"; }
+printf 'before\n<!-- lab: begin -->\nold\n<!-- lab: end -->\nafter\n' >lab.md
+expect 'an experiment' 0 '^| margin loss *| [0-9.]* ± ' lab --readme lab.md
+for file in ablation.json ablation.md ablation.png toys/margin-2/last.safetensors; do
+  [ -s lab/small/$file ] || fail "an experiment leaves no lab/small/$file"
+done
+{ grep -q '^before$' lab.md && grep -q '^| margin loss' lab.md && grep -q '^after$' lab.md && ! grep -q '^old$' lab.md; } ||
+  fail 'the results are not in their place in the document'
+cp lab/small/ablation.json first.json
+sum=$(cksum <lab/small/toys/margin-2/last.safetensors)
+expect 'the same experiment again' 0 'epoch\|margin loss' lab
+cmp -s first.json lab/small/ablation.json || fail 'an experiment that is done reports something else'
+[ "$(cksum <lab/small/toys/margin-2/last.safetensors)" = "$sum" ] || fail 'an experiment that is done trains again'
+expect 'an experiment with other networks' 1 'another ' lab --train-limit 30
+expect 'results without a place' 1 'no place' lab --readme lab/small/ablation.json
 
 # --- instruction sets
 expect 'train with an unknown instruction set' 1 'MEREO_ISA: unknown .*\[foo\]' env MEREO_ISA=foo "$BUILD/train" --out foo

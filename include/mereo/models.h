@@ -33,6 +33,7 @@ struct Outputs {
   Variable reconstruction; // (B labels_per_image, height * width * channels) in (0, 1)
   Variable loss;           // scalar; only with labels
   Variable classification_loss, reconstruction_loss; // its two terms
+  Variable features; // (B, size): what the scores are computed from, without capsules
 };
 
 /// Where along one axis the places of a grid look: place p at the pixels from first + p stride on,

@@ -80,6 +80,9 @@ public:
   /// A value whose gradient backward() writes to `gradient` (same shape), replacing what was there.
   /// Register a parameter once per pass.
   Variable leaf(const Tensor& value, const Tensor& gradient);
+  /// The same for a value that a model will take for a constant, such as its pictures: until the
+  /// tape is reset, constant() of this memory is this leaf. One at a time.
+  Variable watch(const Tensor& value, const Tensor& gradient);
 
   /// Room for the output of an operation; it needs a gradient when any input does.
   Variable output(const Shape& shape, std::initializer_list<Variable> inputs);
@@ -131,6 +134,7 @@ private:
   Arena arena_;
   std::vector<Node> nodes_;
   std::vector<Variable::Slot*> leaves_;
+  Variable watched_;
   const char* layer_ = "";
   TapeObserver* observer_ = nullptr;
 };

@@ -31,6 +31,8 @@ Variable Tape::make(real* value, real* gradient, const Shape& shape, bool needs_
 }
 
 Variable Tape::constant(const Tensor& value) {
+  if (!watched_.empty() && watched_.data() == value.data())
+    return watched_.reshape(value.shape());
   return make(value.data(), nullptr, value.shape(), false);
 }
 
@@ -41,6 +43,10 @@ Variable Tape::leaf(const Tensor& value, const Tensor& gradient) {
   const Variable variable = make(value.data(), gradient.data(), value.shape(), true);
   leaves_.push_back(variable.slot_);
   return variable;
+}
+
+Variable Tape::watch(const Tensor& value, const Tensor& gradient) {
+  return watched_ = leaf(value, gradient);
 }
 
 Variable Tape::output(const Shape& shape, std::initializer_list<Variable> inputs) {
@@ -109,6 +115,7 @@ void Tape::backward(const Variable& output, const Tensor& seed) {
 void Tape::reset() {
   nodes_.clear();
   leaves_.clear();
+  watched_ = {};
   arena_.reset();
 }
 

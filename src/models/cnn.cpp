@@ -155,14 +155,16 @@ Outputs Cnn::forward(Tape& tape, const Tensor& images, std::span<const std::int3
     x = block(tape, each, x, mode);
   const std::int64_t B = images.shape()[0];
   x = x.reshape({B, x.elements() / B});
+  Outputs out;
   for (const DenseLayer& layer : dense_) {
     const bool last = &layer == &dense_.back();
+    if (last)
+      out.features = x;
     if (last && mode == Mode::training && config_.dropout > 0)
       x = dropout(tape, x, config_.dropout, noise.stream(0));
     x = layer.forward(tape, parameters_, x, mode);
   }
   const LayerScope scope(tape, "loss");
-  Outputs out;
   out.scores = config_.input.labels_per_image == 1 ? softmax(tape, x) : sigmoid(tape, x);
   if (!labels.empty())
     out.loss = out.classification_loss = loss(tape, x, labels);

@@ -132,9 +132,9 @@ void Run::step() {
   tape_.reset();
   const double margin_steps = options_.margin_steps;
   const double progress = margin_steps > 0 ? std::min(1.0, double(state_.step) / margin_steps) : 1;
-  const Outputs outputs = model_.forward(tape_, batch_.images, batch_.labels, Mode::training,
-                                         progress, {batch_.targets, batch_.moves},
-                                         {options_.seed, state_.step});
+  const Outputs outputs =
+      model_.forward(tape_, batch_.images, batch_.labels, Mode::training, progress,
+                     {batch_.targets, batch_.moves}, {options_.seed, state_.step});
   const double loss = outputs.loss.item();
   if (!std::isfinite(loss))
     fail_loss(loss);
