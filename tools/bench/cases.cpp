@@ -74,8 +74,8 @@ void run(benchmark::State& state, const Case& what, const std::string& name, con
 
 void register_cases() {
   std::vector<Case> cases;
-  for (const auto& some :
-       {kernel_cases(), em_cases(), elementwise_cases(), model_cases(), matrix_cases(), cnn_cases()})
+  for (const auto& some : {kernel_cases(), em_cases(), elementwise_cases(), model_cases(),
+                           matrix_cases(), cnn_cases()})
     cases.insert(cases.end(), some.begin(), some.end());
   for (const std::string& isa : available_isas()) {
     if (isa == "reference")
