@@ -71,7 +71,8 @@ struct EmRouting {
   bool per_field = false;
   /// Power of a vote's likelihood in the couplings; 1 is the paper's. The elements of a pose are no
   /// independent witnesses, and 16 of them together outvote everything else: couplings become hard
-  /// in the first E-step. A smaller power keeps them soft.
+  /// in the first E-step, by chance at the start of training, and further iterations only harden
+  /// them. A smaller power keeps them soft, as deterministic annealing does.
   double likelihood = 1;
   PoseShape pose;
 };

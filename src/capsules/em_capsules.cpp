@@ -10,6 +10,7 @@ struct EmLayerOptions {
   EmLayerOptions() {
     routing.inverse_temperature = 1;
     routing.variance_floor = 0.01;
+    routing.likelihood = 0.25;
   }
 
   EmRouting routing;

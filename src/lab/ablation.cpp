@@ -20,13 +20,17 @@ Fields iterations(std::int64_t count) {
   return {{"routing_iterations", count}};
 }
 
-/// A small budget leaves out two rows. The paper's errors are on smallNORB.
+/// A small budget leaves out two rows. The paper's errors are on smallNORB; its couplings have the
+/// whole likelihood.
 std::vector<Setting> matrix_settings(bool small) {
-  const Fields::value_type vector{"pose", "vector"}, bare{"coordinate_scale", 0.0};
+  const Fields::value_type vector{"pose", "vector"}, bare{"coordinate_scale", 0.0},
+      whole{"routing_likelihood", 1.0};
   std::vector<Setting> settings = {
       {"3-iterations", "all as in the paper (toys)", {}, "1.8"},
       {"1-iteration", "1 iteration (toys)", iterations(1), "9.7"},
       {"2-iterations", "2 iterations (toys)", iterations(2), "2.2"},
+      {"whole-likelihood", "whole likelihood (toys)", {whole}, ""},
+      {"whole-2-iterations", "- 2 iterations (toys)", {whole, iterations(2)[0]}, ""},
       {"vector", "vector poses (toys)", {vector}, "2.9"},
       {"no-coordinates", "no coordinates (toys)", {bare}, "2.6"},
       {"margin", "margin loss (toys)", {{"loss", "margin"}}, "3.2"},
@@ -94,15 +98,15 @@ Report ablation(Lab& lab) {
   Report report{.title = "without a part",
                 .method =
                     "Test error in per cent: matrix capsules on toys (three iterations, matrix "
-                    "poses, coordinate addition, spread loss), CapsNet on MNIST (three "
+                    "poses, coordinate addition, spread loss, couplings by a quarter of the log "
+                    "likelihood where the paper has all of it), CapsNet on MNIST (three "
                     "iterations, reconstruction), and networks that differ from them in what "
                     "the row says. The paper's matrix capsules were tested on smallNORB. Of "
                     "networks that reconstruct also: the share of the variance of positions that "
                     "the first two elements of a capsule tell, and by how many pixels the "
                     "reconstruction moves when three are added to them.",
                 .columns = {{"test error %", 2}, {"paper %"}, {"R² of position", 2}, {"moved", 2}}};
-  Network matrix = matrix_capsnet(lab, "toys");
-  matrix.config = changed(matrix.config, iterations(3));
+  const Network matrix = matrix_capsnet(lab, "toys");
   add_rows(report, lab, matrix, matrix_settings(lab.small()), lab.data("toys", Split::train),
            lab.data("toys", Split::test, lab.small() ? toys_test_limit : 0));
   add_rows(report, lab, capsnet(lab, "mnist"), capsnet_settings(), lab.data("mnist", Split::train),

@@ -37,9 +37,8 @@ Network matrix_capsnet(const Lab& lab, const std::string& data) {
   options.batch = 64;
   options.weight_decay = 2e-7;
   if (lab.small()) {
-    network.config =
-        changed(matrix_capsnet_preset("small"), {{"routing_iterations", std::int64_t(2)}});
-    options.schedule.start = 3e-3;
+    network.config = matrix_capsnet_preset("small");
+    options.schedule.start = 8e-3;
     if (data == "faces") // as many places as for 32x32
       network.config.emplace_back("conv_stride", std::int64_t(3));
   } else {
