@@ -127,8 +127,8 @@ Image figure(const Report& report) {
   std::size_t categories = 0;
   for (const Chart& chart : report.charts)
     categories = std::max(categories, chart.categories.size());
-  return charts_picture(report.charts, std::min(2, int(report.charts.size())),
-                        std::max(420.0, 130.0 * double(categories)));
+  const double width = std::max(420.0, 100.0 * double(categories));
+  return charts_picture(report.charts, width > 500 || report.charts.size() < 2 ? 1 : 2, width);
 }
 
 std::string replace_results(const std::string& document, const std::string& results) {

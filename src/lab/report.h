@@ -60,7 +60,7 @@ std::string json(const Report& report);
 Chart bars(const Report& report, const std::string& title, const std::string& y_label,
            const std::vector<std::string>& columns, const std::string& end = "");
 
-/// The charts side by side, as wide as their bars' names want.
+/// The charts, as wide as their bars' names want, side by side where there is room.
 Image figure(const Report& report);
 
 /// The text between the lines "<!-- lab: begin -->" and "<!-- lab: end -->" becomes this. Throws
