@@ -36,7 +36,7 @@ if script -qec true /dev/null >/dev/null 2>&1 </dev/null; then
     # The less room, the less it tells; the bar is drawn where there is some.
     bar='\[=*>* *\] ' loss='loss [0-9.]*  ' validation='validation [0-9.]* %  ' left='left [0-9]*:[0-9][0-9]'
     case $columns in
-    120) pattern="^epoch [0-9]*/20000 $bar[0-9]/9  ${loss}error [0-9.]* %  ${validation}[0-9]* images/s  $left" ;;
+    120) pattern="^epoch [0-9]*/20000 ${bar}[0-9]/9  ${loss}error [0-9.]* %  ${validation}[0-9]* images/s  $left" ;;
     80) pattern="^epoch [0-9]*/20000 .*$loss${validation}[0-9]* images/s  $left" ;;
     40) pattern="^epoch [0-9]*/20000 $loss" ;;
     esac
