@@ -270,7 +270,7 @@ function showRouting(answer) {
 async function start() {
   network = await ask("about");
   byId("caption").textContent = network.reconstructs
-    ? "length of each class capsule: choose one to reconstruct" : "activation of each class capsule";
+    ? "activation of each class capsule: choose one to reconstruct" : "activation of each class capsule";
   byId("about").textContent = `${network.name}: ${network.network}, trained on ${network.data}`;
   input.width = network.width, input.height = network.height;
   network.classes.forEach((name, k) => {
