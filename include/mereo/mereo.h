@@ -3,6 +3,7 @@
 
 #include <mereo/capsule_layers.h>
 #include <mereo/capsules.h>
+#include <mereo/cnn.h>
 #include <mereo/core.h>
 #include <mereo/data.h>
 #include <mereo/dc_ign.h>
