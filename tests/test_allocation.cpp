@@ -1,7 +1,7 @@
 // A steady training step allocates nothing, neither from the system nor by a growing arena.
 #include "allocations.h"
 
-#include <mereo/models.h>
+#include <mereo/cnn.h>
 #include <mereo/optim.h>
 
 using namespace mereo;

@@ -2,6 +2,8 @@
 // stopping and resuming give the same bits, running averages included.
 #include "train_fixture.h"
 
+#include <mereo/cnn.h>
+
 #include <doctest/doctest.h>
 
 #include <algorithm>

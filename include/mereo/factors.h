@@ -20,7 +20,7 @@ struct FactorOptions {
 };
 
 /// Mini-batches of pictures that are equal in all factors but one, as the training procedure of
-/// DC-IGN wants them (Kulkarni, Whitney, Kohli, Tenenbaum 2015, section 3.1). Any batch can be had
+/// DC-IGN wants them (Kulkarni, Whitney, Kohli, Tenenbaum 2015). Any batch can be had
 /// at any time: its number and the seed are all it depends on.
 class FactorSampler {
 public:

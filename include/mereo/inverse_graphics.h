@@ -8,7 +8,7 @@
 
 namespace mereo {
 
-/// Kulkarni, Whitney, Kohli, Tenenbaum 2015, section 3.1, with the rates of the authors' code.
+/// Kulkarni, Whitney, Kohli, Tenenbaum 2015, with the rates of the authors' code.
 struct DcIgnTraining {
   std::int64_t steps = 5000;
   /// Of the mini-batches: their size, the ratio of their kinds, and the seed of all that is random.

@@ -5,6 +5,7 @@
 #ifdef __cplusplus
 #include <mereo/capsule_layers.h>
 #include <mereo/capsules.h>
+#include <mereo/cnn.h>
 #include <mereo/core.h>
 #include <mereo/data.h>
 #include <mereo/dc_ign.h>

@@ -1,7 +1,7 @@
 // The convolutional network's configuration to and from flat JSON.
 #pragma once
 
-#include <mereo/models.h>
+#include <mereo/cnn.h>
 
 namespace mereo {
 

@@ -133,19 +133,21 @@ LatentFit fit_latent(DcIgn& network, const Dataset& training, const Dataset& tes
     return latent_of(known, a) < latent_of(known, b);
   });
   std::vector<real> lower; // of each bin, the smallest latent
-  std::vector<std::vector<double>> means;
-  for (std::int64_t bin = 0; bin < options.bins; ++bin) {
-    const std::int64_t begin = bin * std::ssize(order) / options.bins;
-    const std::int64_t end = (bin + 1) * std::ssize(order) / options.bins;
-    std::vector<std::vector<double>> targets;
-    for (std::int64_t i = begin; i < end; ++i)
-      targets.push_back(
-          target(training, known.pictures[std::size_t(order[std::size_t(i)])], factor));
-    if (targets.empty())
-      continue;
-    lower.push_back(latent_of(known, order[std::size_t(begin)]));
-    means.push_back(mean_of(targets));
+  std::vector<std::vector<std::vector<double>>> targets;
+  for (std::int64_t i = 0; i < std::ssize(order); ++i) {
+    const std::int64_t picture = order[std::size_t(i)];
+    const real latent = latent_of(known, picture);
+    // Equal latents belong together, so that one that never varies has a single bin.
+    const bool full = std::ssize(targets) * std::ssize(order) <= i * options.bins;
+    if (targets.empty() || (full && latent > latent_of(known, order[std::size_t(i - 1)]))) {
+      lower.push_back(latent);
+      targets.emplace_back();
+    }
+    targets.back().push_back(target(training, known.pictures[std::size_t(picture)], factor));
   }
+  std::vector<std::vector<double>> means;
+  for (const auto& bin : targets)
+    means.push_back(mean_of(bin));
 
   const Codes asked = encode(network, test, options.pictures);
   std::vector<std::vector<double>> truths;

@@ -2,7 +2,6 @@
 #include "cases.h"
 #include "models/cnn_config.h"
 
-#include <mereo/models.h>
 #include <mereo/optim.h>
 
 #include <cmath>
