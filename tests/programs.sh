@@ -225,7 +225,7 @@ expect 'the list of experiments' 0 'small: .* full: ' "$BUILD/lab" --list
 [ "$(grep -c '^[a-z]' out)" = 7 ] || fail 'lab --list does not tell of seven experiments'
 lab() { "$BUILD/lab" ablation --seeds 2 --epochs 1 --threads 1 --out lab "$@"; }
 printf 'before\n<!-- lab: begin -->\nold\n<!-- lab: end -->\nafter\n' >lab.md
-expect 'an experiment' 0 '^| margin loss *| [0-9.]* ± ' lab --readme lab.md
+expect 'an experiment' 0 '^| margin loss (toys) *| [0-9.]* ± ' lab --readme lab.md
 for file in ablation.json ablation.md ablation.png toys/margin-2/last.safetensors; do
   [ -s lab/small/$file ] || fail "an experiment leaves no lab/small/$file"
 done
