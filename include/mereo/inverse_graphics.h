@@ -12,11 +12,11 @@ namespace mereo {
 struct DcIgnTraining {
   std::int64_t steps = 5000;
   /// Of the mini-batches: their size, the ratio of their kinds, and the seed of all that is random.
-  FactorOptions batches;
+  FactorOptions batches = {};
   /// False: no latent is clamped, though the mini-batches are the same. That is the entangled twin
   /// to compare with.
   bool clamp = true;
-  Clamping clamping;
+  Clamping clamping = {};
   /// So many first steps clamp nothing: the authors' code starts from a network that was trained
   /// so.
   std::int64_t free_steps = 0;
