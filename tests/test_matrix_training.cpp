@@ -20,7 +20,6 @@ struct Trace {
 
 MatrixCapsNetConfig bars_config() {
   MatrixCapsNetConfig config;
-  config.routing.set("iterations", std::int64_t(2));
   config.input = {.height = 12, .width = 12, .channels = 1, .classes = 3};
   config.conv_kernel = 3;
   config.conv_stride = 1;
@@ -56,7 +55,7 @@ TEST_CASE("matrix capsules learn to tell bars apart") {
   TrainOptions options = bars_options();
   options.epochs = 16;
   options.view.max_shift = 0;
-  options.schedule = {.kind = Schedule::Kind::constant, .start = 3e-3};
+  options.schedule = {.kind = Schedule::Kind::constant, .start = 1e-2};
   Recorder recorder;
   run(options, recorder);
   CHECK(recorder.epochs.front().training_error_percent > 40);

@@ -25,16 +25,18 @@ DEFAULTS = dict(
     coordinate_scale=1.0, loss="spread", margin_schedule="linear",
     margin_present=0.9, margin_absent=0.1, margin_absent_weight=0.5,
     routing="em", routing_iterations=3, routing_inverse_temperature=0.01, routing_temperature_decay=0.95,
-    routing_cost_reference=0.0, routing_variance_floor=5e-4, routing_per_field=False, class_temperature=1.0)
+    routing_cost_reference=0.0, routing_variance_floor=5e-4, routing_per_field=False,
+    routing_likelihood=1.0, class_temperature=1.0)
 
 CONFIGS = dict(
     # As in the paper: a layer of stride 2, whose last row has no parent, and one of stride 1.
     paper=dict(height=24, width=22, channels=2, conv_filters=5, capsules2_types=2,
                routing_iterations=2),
-    # Three iterations, costs relative to the number of children, a class layer of its own temperature.
+    # Three iterations, costs relative to the number of children, a power of the likelihood, a class layer of
+    # its own temperature.
     relative=dict(classes=4, capsules1_stride=1, capsules1_types=2, routing_inverse_temperature=1.0,
                   routing_cost_reference=1.0, class_temperature=0.25, margin_schedule="sigmoid",
-                  coordinate_scale=0.0, routing_variance_floor=0.01),
+                  coordinate_scale=0.0, routing_variance_floor=0.01, routing_likelihood=0.25),
     # Vector poses, one iteration, children that divide themselves among the parents of a place.
     vector=dict(height=13, width=11, pose="vector", primary_types=2, capsules1_types=2, capsules1_kernel=2,
                 routing_iterations=1, loss="cross-entropy"),
@@ -119,7 +121,7 @@ def route(votes, activations, beta_u, beta_a, inverse_temperature, config):
             for key in keys:
                 m, v = mean[key[1]], variance[key[1]]
                 log_p = -((votes[key] - m) ** 2 / (2 * v) + 0.5 * torch.log(2 * math.pi * v)).sum(1)
-                log_posterior.append(F.logsigmoid(logit[key[1]]) + log_p)
+                log_posterior.append(F.logsigmoid(logit[key[1]]) + config["routing_likelihood"] * log_p)
             for key, r in zip(keys, torch.softmax(torch.stack(log_posterior), 0)):
                 assigned[key] = r
 
