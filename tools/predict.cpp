@@ -32,10 +32,7 @@ Tensor sheet_of(const Tensor& image, const Variable& reconstruction) {
 }
 
 Prediction predict(Tape& tape, LoadedModel& loaded, const std::string& path, const Arguments& a) {
-  const Tensor picture =
-      cli::picture(read_image(path, int(loaded.model->input().channels)), loaded.info, a.invert);
-  cli::note_brightness(path, picture, loaded.info);
-  const Tensor image = apply_view(picture, loaded.info.view);
+  const Tensor image = cli::seen_of_file(path, loaded, a.invert);
   tape.reset();
   const Outputs outputs = loaded.model->forward(tape, image, {}, Mode::evaluation);
   Prediction result;

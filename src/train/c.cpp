@@ -156,10 +156,8 @@ int mereo_predict_file(mereo_network* network, const char* path) {
     const mereo_sizes& sizes = demand(network, call, "the network").sizes;
     network->outputs = {};
     demand(path, call, "the path");
-    const auto height = std::int64_t(sizes.height), width = std::int64_t(sizes.width);
-    const Image file = read_image(path, int(sizes.channels));
-    return classify(*network, image_tensor(resize_image(file, height, width))
-                                  .reshape({1, height, width, std::int64_t(sizes.channels)}));
+    return classify(*network,
+                    picture_for(network->loaded.info, read_image(path, int(sizes.channels))));
   });
 }
 
