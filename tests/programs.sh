@@ -68,7 +68,7 @@ expect 'data of another shape' 1 '20x20x1.*28x28x1' evaluate whole --data fashio
 expect 'a file that is no checkpoint' 1 'out' evaluate out
 expect 'predict' 0 'reconstructed' predict whole whole/reconstructions.png
 [ -s whole/reconstructions.reconstruction.png ] || fail 'predict writes no reconstruction'
-expect 'predict as JSON' 0 '"lengths"' predict whole whole/reconstructions.png \
+expect 'predict as JSON' 0 '"scores"' predict whole whole/reconstructions.png \
   --json --invert --reconstruction chosen.png
 [ -s chosen.png ] || fail 'predict does not write where it was told to'
 expect 'predict no picture' 1 'config.json' predict whole whole/config.json

@@ -19,12 +19,16 @@ struct Free {
 };
 using Network = std::unique_ptr<mereo_network, Free>;
 
-std::string checkpoint(const std::string& folder, std::uint64_t seed) {
+std::string checkpoint(const std::string& folder, std::uint64_t seed, std::int64_t labels = 1) {
   TrainOptions options = tiny_options(folder);
   options.epochs = 1;
-  CapsNet model(tiny_config(), seed);
+  CapsNetConfig config = tiny_config();
+  config.input.labels_per_image = labels;
+  Dataset data = bars(60);
+  data.labels_per_image = labels;
+  CapsNet model(config, seed);
   Recorder recorder;
-  return train(model, bars(60), options, recorder).last_checkpoint;
+  return train(model, data, options, recorder).last_checkpoint;
 }
 
 /// Scores, poses and the reconstruction of one picture of bars.
@@ -33,9 +37,10 @@ std::vector<float> all_of(mereo_network* network, std::int64_t picture) {
   const Tensor image(Shape{12, 12, 1});
   data.copy_image(picture, image.data());
   std::vector<float> pixels(image.values().begin(), image.values().end()), all(3 + 12 + 144);
-  if (mereo_predict(network, pixels.data(), pixels.size()) < 0 ||
-      mereo_scores(network, all.data(), 3) != 0 || mereo_poses(network, all.data() + 3, 12) != 0 ||
-      mereo_reconstruct(network, all.data() + 15, 144) != 0)
+  const int label = mereo_predict(network, pixels.data(), pixels.size());
+  if (label < 0 || mereo_scores(network, all.data(), 3) != 0 ||
+      mereo_poses(network, all.data() + 3, 12) != 0 ||
+      mereo_reconstruct(network, std::size_t(label), all.data() + 15, 144) != 0)
     return {};
   return all;
 }
@@ -67,6 +72,29 @@ TEST_CASE("C: a network gives what the same model gives in C++") {
   for (const Variable& part : {outputs.scores, outputs.capsules, outputs.reconstruction})
     wanted.insert(wanted.end(), part.data(), part.data() + part.elements());
   CHECK(all_of(network.get(), 5) == wanted);
+}
+
+TEST_CASE("C: each of two overlapping pictures is reconstructed from its own capsule") {
+  const Scratch scratch;
+  const std::string path = checkpoint(scratch.path("run"), 7, 2);
+  const Network network(mereo_load(path.c_str()));
+  REQUIRE(network);
+  LoadedModel loaded = load_model(path);
+  loaded.model->freeze(1);
+  const Tensor image(Shape{1, 12, 12, 1});
+  bars(8).copy_image(5, image.data());
+  Tape tape;
+  const Outputs outputs = loaded.model->forward(tape, image, {}, Mode::evaluation);
+  std::vector<std::int32_t> both;
+  predictions(outputs.scores, both, 2);
+  const float* wanted = outputs.reconstruction.data();
+  std::vector<float> made(144);
+  REQUIRE(mereo_predict(network.get(), image.data(), 144) == both[0]);
+  for (const std::int32_t k : both) {
+    REQUIRE(mereo_reconstruct(network.get(), std::size_t(k), made.data(), 144) == 0);
+    for (const float pixel : made)
+      CHECK(pixel == doctest::Approx(*wanted++).epsilon(1e-5));
+  }
 }
 
 TEST_CASE("C: networks in two threads do not disturb each other, errors neither") {

@@ -26,11 +26,9 @@ Dataset load(const Arguments& a, const LoadedModel& loaded) {
 }
 
 void explain_file(Report& report, const std::string& path, const LoadedModel& loaded, bool invert) {
-  const Tensor picture =
-      cli::picture(read_image(path, int(loaded.model->input().channels)), loaded.info, invert);
-  cli::note_brightness(path, picture, loaded.info);
-  report.add(
-      {std::filesystem::path(path).filename().string(), apply_view(picture, loaded.info.view), {}});
+  report.add({std::filesystem::path(path).filename().string(),
+              cli::seen_of_file(path, loaded, invert),
+              {}});
 }
 
 /// As the evaluation of the whole set has it.

@@ -6,9 +6,6 @@
 
 namespace cli {
 
-using mereo::CheckpointInfo;
-using mereo::Image;
-using mereo::real;
 using mereo::Tensor;
 
 /// Throws Error where the network reads more channels than an image file has.
@@ -20,24 +17,23 @@ inline void check_reads_files(const std::string& checkpoint, const mereo::Model&
                 channels == 2 ? "train with --channels 1 to read the left picture of a pair" : "");
 }
 
-/// The picture as the data set would have it: (1, H, W, C).
-inline Tensor picture(const Image& image, const CheckpointInfo& info, bool invert) {
-  const Tensor pixels = image_tensor(resize_image(image, info.height, info.width));
+/// What the network sees of the picture in a file: (1, H, W, C). Notes where it seems to be the
+/// negative of what was learnt.
+inline Tensor seen_of_file(const std::string& path, const mereo::LoadedModel& loaded, bool invert) {
+  const mereo::CheckpointInfo& info = loaded.info;
+  const Tensor picture =
+      picture_for(info, mereo::read_image(path, int(loaded.model->input().channels)));
   if (invert)
-    for (real& x : pixels.values())
+    for (mereo::real& x : picture.values())
       x = 1 - x;
-  return pixels.reshape({1, info.height, info.width, image.channels});
-}
-
-inline void note_brightness(const std::string& path, const Tensor& image,
-                            const CheckpointInfo& info) {
-  if (mereo::seems_inverted(image, info.background))
+  if (mereo::seems_inverted(picture, info.background))
     std::fprintf(stderr,
                  "note: %s is %s around its border, the pictures learnt were not: try --invert\n",
-                 path.c_str(), mereo::border_brightness(image) > 0.5 ? "bright" : "dark");
+                 path.c_str(), mereo::border_brightness(picture) > 0.5 ? "bright" : "dark");
+  return apply_view(picture, info.view);
 }
 
-inline std::string class_name(const CheckpointInfo& info, std::size_t k) {
+inline std::string class_name(const mereo::CheckpointInfo& info, std::size_t k) {
   return k < info.class_names.size() ? info.class_names[k] : std::to_string(k);
 }
 

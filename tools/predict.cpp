@@ -16,7 +16,7 @@ struct Arguments {
 
 struct Prediction {
   std::vector<std::int32_t> labels; // as many as a picture shows classes
-  std::vector<real> lengths;        // (classes)
+  std::vector<real> scores;         // (classes): lengths or activations
   std::string reconstruction;       // the file for the sheet, if any
   Tensor sheet;                     // as read, and as reconstructed from each of them
 };
@@ -32,15 +32,12 @@ Tensor sheet_of(const Tensor& image, const Variable& reconstruction) {
 }
 
 Prediction predict(Tape& tape, LoadedModel& loaded, const std::string& path, const Arguments& a) {
-  const Tensor picture =
-      cli::picture(read_image(path, int(loaded.model->input().channels)), loaded.info, a.invert);
-  cli::note_brightness(path, picture, loaded.info);
-  const Tensor image = apply_view(picture, loaded.info.view);
+  const Tensor image = cli::seen_of_file(path, loaded, a.invert);
   tape.reset();
   const Outputs outputs = loaded.model->forward(tape, image, {}, Mode::evaluation);
   Prediction result;
   predictions(outputs.scores, result.labels, loaded.model->input().labels_per_image);
-  result.lengths.assign(outputs.scores.data(), outputs.scores.data() + outputs.scores.elements());
+  result.scores.assign(outputs.scores.data(), outputs.scores.data() + outputs.scores.elements());
   if (a.no_reconstruction || outputs.reconstruction.empty())
     return result;
   result.reconstruction =
@@ -56,9 +53,9 @@ void print_text(const std::string& path, const Prediction& p, const CheckpointIn
   for (const std::int32_t label : p.labels)
     names += (names.empty() ? "" : " and ") + cli::class_name(info, std::size_t(label));
   std::printf("%s: %s\n", path.c_str(), names.c_str());
-  for (std::size_t k = 0; k < p.lengths.size(); ++k)
-    std::printf("  %-20s %.4f %.*s\n", cli::class_name(info, k).c_str(), double(p.lengths[k]),
-                int(std::lround(30 * std::clamp(double(p.lengths[k]), 0.0, 1.0))),
+  for (std::size_t k = 0; k < p.scores.size(); ++k)
+    std::printf("  %-20s %.4f %.*s\n", cli::class_name(info, k).c_str(), double(p.scores[k]),
+                int(std::lround(30 * std::clamp(double(p.scores[k]), 0.0, 1.0))),
                 "##############################");
   if (!p.reconstruction.empty())
     std::printf("  read and reconstructed: %s\n", p.reconstruction.c_str());
@@ -75,7 +72,7 @@ nlohmann::ordered_json json_of(const std::string& path, const Prediction& p,
     for (const std::int32_t label : p.labels)
       entry["names"].push_back(cli::class_name(info, std::size_t(label)));
   }
-  entry["lengths"] = p.lengths;
+  entry["scores"] = p.scores;
   if (!p.reconstruction.empty())
     entry["reconstruction"] = p.reconstruction;
   return entry;
@@ -83,8 +80,8 @@ nlohmann::ordered_json json_of(const std::string& path, const Prediction& p,
 
 int run(int argc, char** argv) {
   Arguments a;
-  CLI::App app("Classifies pictures: the class, the length of every class capsule, and the "
-               "reconstruction as PNG.");
+  CLI::App app("Classifies pictures: the class, the score of every class (the length or the "
+               "activation of its capsule), and the reconstruction as PNG.");
   app.add_option("CHECKPOINT", a.checkpoint, "A .safetensors file or a run folder (its best one)")
       ->required();
   app.add_option("IMAGE", a.images, "PNG or JPEG files, resized and greyed as the network needs it")

@@ -46,8 +46,9 @@ int mereo_predict_file(mereo_network* network, const char* path);
 int mereo_scores(const mereo_network* network, float* scores, size_t count);
 /* classes * pose: the capsule of each class. */
 int mereo_poses(const mereo_network* network, float* poses, size_t count);
-/* seen_height * seen_width * channels: the picture from the capsule of the predicted class. */
-int mereo_reconstruct(const mereo_network* network, float* pixels, size_t count);
+/* seen_height * seen_width * channels: the picture from the capsule of a class, the predicted one
+ * or any other. */
+int mereo_reconstruct(mereo_network* network, size_t index, float* pixels, size_t count);
 
 /* Why the last call that failed in this thread did, in one line of up to 511 bytes; "" when none
  * has. It stays until the next one fails. */

@@ -250,4 +250,8 @@ struct LoadedModel {
 /// model.
 LoadedModel load_model(const std::string& path);
 
+/// A picture as the training data would have it, resized, before what the network sees of it is
+/// taken by apply_view(): (1, height, width, channels of the image), from 0 to 1.
+Tensor picture_for(const CheckpointInfo& info, const Image& image);
+
 } // namespace mereo

@@ -157,7 +157,7 @@ std::string Explorer::read(std::string_view file) const {
   const CheckpointInfo& info = loaded_.info;
   const int channels = int(loaded_.model->input().channels);
   const Image image = image_of_bytes("the picture", file, channels, most_file_pixels);
-  const Tensor pixels = image_tensor(resize_image(image, info.height, info.width));
+  const Tensor pixels = picture_for(info, image);
   if (seems_inverted(pixels, info.background))
     for (real& x : pixels.values())
       x = 1 - x;

@@ -18,6 +18,38 @@ constexpr std::string_view script =
 #include "explain/report.js.h"
     ;
 
+constexpr std::string_view title = "Mereo: what the network saw";
+constexpr std::string_view kinds_of_pictures[] = {
+    "-input.", "-reconstruction", "-overlaid.", "-winner-", "-second-", "-frames.", "-dimensions-"};
+
+/// As image_section.cpp names them: "012-input.png".
+bool is_picture_of_report(const std::string& name) {
+  const std::size_t digits = name.find_first_not_of("0123456789");
+  if (digits == name.npos || digits < 3 || !name.ends_with(".png"))
+    return false;
+  const std::string_view what = std::string_view(name).substr(digits);
+  return std::ranges::any_of(kinds_of_pictures,
+                             [&](std::string_view kind) { return what.starts_with(kind); });
+}
+
+/// Whether the folder holds a report already.
+bool is_report(const std::string& page) {
+  std::error_code ignored;
+  return std::filesystem::exists(page, ignored) && read_file(page).find(title) != std::string::npos;
+}
+
+/// Takes away what an earlier report showed and this one does not.
+void remove_others(const std::string& folder, const std::set<std::string>& pictures) {
+  std::error_code ignored;
+  std::vector<std::filesystem::path> others;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, ignored))
+    if (const std::string name = entry.path().filename().string();
+        is_picture_of_report(name) && !pictures.contains(name))
+      others.push_back(entry.path());
+  for (const auto& path : others)
+    std::filesystem::remove(path, ignored);
+}
+
 } // namespace
 
 Report::Report(const std::string& folder, const LoadedModel& loaded, const std::string& checkpoint)
@@ -45,6 +77,7 @@ void Report::show(Html& html, const std::string& name, const Tensor& canvas,
                   const std::string& alt) {
   const std::string path = folder_ + "/" + name + ".png", png = png_bytes(path, canvas);
   write_file_atomically(path, png);
+  pictures_.insert(name + ".png");
   html.single("img", {{"src", "data:image/png;base64," + base64(png)},
                       {"alt", alt},
                       {"width", std::to_string(canvas.shape()[1])},
@@ -92,7 +125,7 @@ std::string Report::write() const {
       html.single("meta", {{"charset", "utf-8"}});
       html.single("meta",
                   {{"name", "viewport"}, {"content", "width=device-width, initial-scale=1"}});
-      html.put("title", "Mereo: what the network saw");
+      html.put("title", title);
       const auto element = html.in("style");
       html.raw(style);
     }
@@ -123,7 +156,10 @@ std::string Report::write() const {
     html.raw(script);
   }
   const std::string path = folder_ + "/index.html";
+  const bool again = is_report(path);
   write_file_atomically(path, html.page());
+  if (again)
+    remove_others(folder_, pictures_);
   return path;
 }
 

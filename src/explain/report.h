@@ -5,6 +5,8 @@
 
 #include "report/html.h"
 
+#include <set>
+
 namespace mereo {
 
 /// An image to explain, as the network sees it.
@@ -25,7 +27,8 @@ public:
   void add(const Health& health, const std::string& data);
   /// Why there is no such part.
   void add_no_health(const std::string& why);
-  /// Writes index.html; returns its path.
+  /// Writes index.html, and takes away the pictures of an earlier report that stood there; returns
+  /// its path.
   std::string write() const;
 
 private:
@@ -53,6 +56,7 @@ private:
   const LoadedModel& loaded_;
   Tape tape_;
   std::vector<Card> cards_;
+  std::set<std::string> pictures_; // names of the files written
   Html images_, health_;
 };
 

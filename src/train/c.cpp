@@ -10,7 +10,7 @@ struct mereo_network {
   mereo::LoadedModel loaded;
   std::vector<std::string> class_names;
   mereo_sizes sizes;
-  mereo::Tape tape;
+  mereo::Tape tape, decoding;
   /// Of the last prediction; empty where there was none, or it failed.
   mereo::Outputs outputs;
 };
@@ -45,6 +45,12 @@ template <class Thing> Thing& demand(Thing* pointer, const char* call, const cha
   return *pointer;
 }
 
+void demand_class(const mereo_network& network, const char* call, std::size_t index) {
+  if (index >= network.class_names.size())
+    throw Error(call, "there is no such class",
+                std::to_string(index) + " of " + std::to_string(network.class_names.size()));
+}
+
 /// image: (1, H, W, C), as the data set would have it.
 int classify(mereo_network& network, const Tensor& image) {
   network.outputs = {};
@@ -56,13 +62,17 @@ int classify(mereo_network& network, const Tensor& image) {
   return labels[0];
 }
 
-int copy(const char* call, const mereo_network* network, Variable Outputs::*part, float* to,
-         std::size_t count) {
-  demand(network, call, "the network");
-  demand(to, call, "the array");
-  if (network->outputs.scores.empty())
+/// Of the last prediction. Throws Error when there was none.
+const Outputs& outputs_of(const mereo_network* network, const char* call) {
+  const Outputs& outputs = demand(network, call, "the network").outputs;
+  if (outputs.scores.empty())
     throw Error(call, "nothing has been predicted", "", "call mereo_predict() first");
-  const Variable& from = network->outputs.*part;
+  return outputs;
+}
+
+int copy(const char* call, const mereo_network* network, const Variable& from, float* to,
+         std::size_t count) {
+  demand(to, call, "the array");
   if (from.empty())
     throw Error(call, "the network does not make that", network->loaded.info.model);
   const auto elements = std::size_t(from.elements());
@@ -118,11 +128,9 @@ int mereo_get_sizes(const mereo_network* network, mereo_sizes* sizes) {
 
 const char* mereo_class_name(const mereo_network* network, size_t index) {
   return guarded<const char*>(nullptr, [&] {
-    const auto& names = demand(network, "mereo_class_name", "the network").class_names;
-    if (index >= names.size())
-      throw Error("mereo_class_name", "there is no such class",
-                  std::to_string(index) + " of " + std::to_string(names.size()));
-    return names[index].c_str();
+    const char* call = "mereo_class_name";
+    demand_class(demand(network, call, "the network"), call, index);
+    return network->class_names[index].c_str();
   });
 }
 
@@ -156,26 +164,39 @@ int mereo_predict_file(mereo_network* network, const char* path) {
     const mereo_sizes& sizes = demand(network, call, "the network").sizes;
     network->outputs = {};
     demand(path, call, "the path");
-    const auto height = std::int64_t(sizes.height), width = std::int64_t(sizes.width);
-    const Image file = read_image(path, int(sizes.channels));
-    return classify(*network, image_tensor(resize_image(file, height, width))
-                                  .reshape({1, height, width, std::int64_t(sizes.channels)}));
+    return classify(*network,
+                    picture_for(network->loaded.info, read_image(path, int(sizes.channels))));
   });
 }
 
 int mereo_scores(const mereo_network* network, float* scores, size_t count) {
-  return guarded(-1,
-                 [&] { return copy("mereo_scores", network, &Outputs::scores, scores, count); });
+  return guarded(-1, [&] {
+    const char* call = "mereo_scores";
+    return copy(call, network, outputs_of(network, call).scores, scores, count);
+  });
 }
 
 int mereo_poses(const mereo_network* network, float* poses, size_t count) {
-  return guarded(-1,
-                 [&] { return copy("mereo_poses", network, &Outputs::capsules, poses, count); });
+  return guarded(-1, [&] {
+    const char* call = "mereo_poses";
+    return copy(call, network, outputs_of(network, call).capsules, poses, count);
+  });
 }
 
-int mereo_reconstruct(const mereo_network* network, float* pixels, size_t count) {
+int mereo_reconstruct(mereo_network* network, size_t index, float* pixels, size_t count) {
   return guarded(-1, [&] {
-    return copy("mereo_reconstruct", network, &Outputs::reconstruction, pixels, count);
+    const char* call = "mereo_reconstruct";
+    const Outputs& outputs = outputs_of(network, call);
+    demand_class(*network, call, index);
+    Variable picture;
+    if (network->sizes.reconstructs) {
+      const std::int32_t which[] = {std::int32_t(index)};
+      network->decoding.reset();
+      picture = network->loaded.model->decode(network->decoding,
+                                              network->decoding.constant(outputs.capsules.value()),
+                                              which, Mode::evaluation);
+    }
+    return copy(call, network, picture, pixels, count);
   });
 }
 

@@ -281,4 +281,9 @@ LoadedModel load_model(const std::string& path) {
   return loaded;
 }
 
+Tensor picture_for(const CheckpointInfo& info, const Image& image) {
+  return image_tensor(resize_image(image, info.height, info.width))
+      .reshape({1, info.height, info.width, image.channels});
+}
+
 } // namespace mereo

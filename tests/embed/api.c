@@ -49,7 +49,7 @@ static void use_wrongly(mereo_network* network, const mereo_sizes* sizes, const 
   /* Nothing has been predicted yet. */
   FAILS(mereo_scores(network, numbers, sizes->classes) == -1, "mereo_predict() first");
   FAILS(mereo_poses(network, numbers, poses) == -1, "mereo_predict() first");
-  FAILS(mereo_reconstruct(network, numbers, pixels) == -1, "mereo_predict() first");
+  FAILS(mereo_reconstruct(network, 0, numbers, pixels) == -1, "mereo_predict() first");
 
   FAILS(mereo_predict(NULL, picture, pixels) == -1, "the network is NULL");
   FAILS(mereo_predict(network, NULL, pixels) == -1, "the picture is NULL");
@@ -68,8 +68,9 @@ static void use_wrongly(mereo_network* network, const mereo_sizes* sizes, const 
   FAILS(mereo_scores(network, numbers, sizes->classes + 1) == -1, "another length");
   FAILS(mereo_scores(network, NULL, sizes->classes) == -1, "the array is NULL");
   FAILS(mereo_poses(network, numbers, sizes->pose) == -1, "another length");
-  FAILS(mereo_reconstruct(network, numbers, pixels - 1) == -1, "another length");
-  FAILS(mereo_reconstruct(NULL, numbers, pixels) == -1, "the network is NULL");
+  FAILS(mereo_reconstruct(network, 0, numbers, pixels - 1) == -1, "another length");
+  FAILS(mereo_reconstruct(NULL, 0, numbers, pixels) == -1, "the network is NULL");
+  FAILS(mereo_reconstruct(network, sizes->classes, numbers, pixels) == -1, "no such class");
   /* A failed prediction leaves nothing to be told. */
   CHECK(mereo_scores(network, numbers, sizes->classes) == 0);
   CHECK(mereo_predict(network, picture, 1) == -1);
@@ -91,13 +92,14 @@ static void use_rightly(mereo_network* network, const mereo_sizes* sizes, const 
   float* scores = malloc(sizes->classes * sizeof *scores);
   float* poses = malloc(sizes->classes * sizes->pose * sizeof *poses);
   float* picture = malloc(seen * sizeof *picture);
+  float* other = malloc(seen * sizeof *other);
   const int label = mereo_predict_file(network, image);
   size_t k, i;
-  CHECK(scores != NULL && poses != NULL && picture != NULL);
+  CHECK(scores != NULL && poses != NULL && picture != NULL && other != NULL);
   CHECK(label >= 0 && (size_t)label < sizes->classes);
   CHECK(mereo_scores(network, scores, sizes->classes) == 0);
   CHECK(mereo_poses(network, poses, sizes->classes * sizes->pose) == 0);
-  CHECK(mereo_reconstruct(network, picture, seen) == 0);
+  CHECK(mereo_reconstruct(network, (size_t)label, picture, seen) == 0);
   printf("%s: %s\n", image, mereo_class_name(network, (size_t)label));
   for (k = 0; k < sizes->classes; ++k) {
     double square = 0;
@@ -109,9 +111,12 @@ static void use_rightly(mereo_network* network, const mereo_sizes* sizes, const 
   }
   for (i = 0; i < seen; ++i)
     CHECK(picture[i] >= 0 && picture[i] <= 1);
+  CHECK(mereo_reconstruct(network, (size_t)(label == 0), other, seen) == 0);
+  CHECK(memcmp(picture, other, seen * sizeof *other) != 0);
   free(scores);
   free(poses);
   free(picture);
+  free(other);
 }
 
 int main(int count, char** arguments) {
