@@ -174,11 +174,32 @@ TEST_CASE("the lab trains once, continues what was stopped, and remembers what w
   CHECK(continued.judgements[1].values.at("parameter") ==
         trained.judgements[1].values.at("parameter"));
 
-  // Judged on other pictures, it is judged anew; trained otherwise, it is refused.
+  // Stopped while it was judged, after 5 steps, and again before that was made good.
+  Stopper hasty;
+  hasty.after = 5;
+  int late = 0;
+  CHECK_THROWS_AS(Lab(lab_in("judged"), hasty).train(tiny_network(), 7, data, judge_into(late), 5),
+                  Stopped);
+  hasty.after = 0;
+  CHECK_THROWS_AS(Lab(lab_in("judged"), hasty).train(tiny_network(), 7, data, judge_into(late), 5),
+                  Stopped);
+  Stopper patient;
+  const Trained made_good =
+      Lab(lab_in("judged"), patient).train(tiny_network(), 7, data, judge_into(late), 5);
+  CHECK(patient.steps == 7);
+  REQUIRE(made_good.judgements.size() == 3);
+  CHECK(made_good.judgements[0].values.at("parameter") ==
+        trained.judgements[0].values.at("parameter"));
+
+  // Judged on other pictures, it is judged anew, but not on a way that is past; trained otherwise,
+  // it is refused.
   LabOptions other = lab_in("whole");
   other.test_limit = 10;
-  Lab(other, again).train(tiny_network(), 7, data, judge_into(asked), 5);
+  Lab(other, again).train(tiny_network(), 7, data, judge_into(asked));
   CHECK(asked == 4);
+  CHECK(
+      has(error_of([&] { Lab(other, again).train(tiny_network(), 7, data, judge_into(asked), 5); }),
+          "0 of 2 times"));
   Network changed = tiny_network();
   changed.options.batch = 4;
   CHECK(

@@ -65,16 +65,16 @@ public:
 
   /// Of the gradient of the loss: the per cent of exact zeros, and the mean size.
   Values gradient() {
-    double zeros = 0, size = 0, batches = 0;
+    double zeros = 0, size = 0, pictures = 0;
     for_all([&](const Batch& batch) {
       const PixelGradient g =
           pixel_gradient(model_, tape_, batch.images, batch.labels, {}, view_.standardize);
-      // Of the loss of each picture, not of their mean.
-      size += g.mean_size * double(batch.labels.size());
-      zeros += g.zero_share;
-      ++batches;
+      const auto B = double(batch.labels.size());
+      size += g.mean_size * B * B; // of the loss of each picture, not of their mean
+      zeros += g.zero_share * B;
+      pictures += B;
     });
-    return {{"zeros", 100 * zeros / batches}, {"size", size / batches}};
+    return {{"zeros", 100 * zeros / pictures}, {"size", size / pictures}};
   }
 
 private:

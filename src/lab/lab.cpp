@@ -97,7 +97,15 @@ public:
       : listener_(listener), memory_(memory), model_(model), view_(view), judge_(judge),
         every_(every) {}
 
-  void started(const TrainStart& start) override { listener_.started(start); }
+  void started(const TrainStart& start) override {
+    listener_.started(start);
+    // A run that was stopped while the judge was at work is saved after that very step.
+    if (start.first_step > 0 && every_ > 0 && start.first_step % every_ == 0) {
+      judge(start.first_step);
+      if (listener_.stop())
+        throw Stopped(); // before another step is taken
+    }
+  }
   void stepped(const TrainProgress& progress) override {
     listener_.stepped(progress);
     if (every_ > 0 && progress.step % every_ == 0)
@@ -171,6 +179,13 @@ Trained Lab::train(const Network& network, std::uint64_t seed, const Dataset& da
   if (listener_.stop())
     throw Stopped();
   trained.judgements = memory.sorted();
+  const auto on_the_way = std::ranges::count_if(
+      trained.judgements, [&](const Judgement& j) { return j.step < result.steps; });
+  if (judge_steps > 0 && on_the_way < (result.steps - 1) / judge_steps)
+    throw Error(options.directory, "this network was not judged by these pictures on its way",
+                std::to_string(on_the_way) + " of " +
+                    std::to_string((result.steps - 1) / judge_steps) + " times",
+                "ask for the test pictures of before, or choose another folder");
   seconds_ += result.seconds;
   for (const Judgement& judgement : trained.judgements)
     seconds_ += judgement.values.at("seconds");
