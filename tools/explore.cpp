@@ -84,13 +84,13 @@ public:
 
   /// Returns the port. Throws Error when it is taken.
   int bind(int port) {
-    if (port == 0)
-      port = server_.bind_to_any_port("127.0.0.1");
-    else if (!server_.bind_to_port("127.0.0.1", port))
-      port = -1;
-    if (port < 0)
-      throw Error("explore", "cannot listen on this port", "", "choose another one with --port");
-    return port;
+    const int bound = port == 0 ? server_.bind_to_any_port("127.0.0.1")
+                      : server_.bind_to_port("127.0.0.1", port) ? port
+                                                                : -1;
+    if (bound < 0)
+      throw Error("127.0.0.1:" + std::to_string(port), "cannot listen on this port", "",
+                  "choose another one with --port");
+    return bound;
   }
 
   /// Until stop() is called, which any thread may.
