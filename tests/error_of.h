@@ -1,4 +1,4 @@
-// What a call complains about.
+// What a call complains about, and whether it says so.
 #pragma once
 
 #include <mereo/core.h>
@@ -15,6 +15,10 @@ template <class Body> std::string error_of(const Body& body) {
     return error.what();
   }
   return {};
+}
+
+inline bool has(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
 }
 
 } // namespace mereo

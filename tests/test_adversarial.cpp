@@ -12,10 +12,6 @@ using namespace mereo::lab;
 
 namespace {
 
-bool has(const std::string& text, const std::string& part) {
-  return text.find(part) != text.npos;
-}
-
 constexpr double sizes[] = {0, 0.03, 0.2};
 
 /// A tiny network that has seen bars, and some of them.

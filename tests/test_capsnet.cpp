@@ -1,4 +1,5 @@
 #include "error_of.h"
+#include "random_images.h"
 
 #include <mereo/models.h>
 
@@ -37,22 +38,6 @@ CapsNetConfig small(const InputShape& input = {
   config.decoder_hidden1 = 7;
   config.decoder_hidden2 = 8;
   return config;
-}
-
-Tensor random_images(std::int64_t batch, const InputShape& input) {
-  Tensor images({batch, input.height, input.width, input.channels});
-  Random random(5);
-  for (real& x : images.values())
-    x = random.uniform();
-  return images;
-}
-
-bool has(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
-
-void check_all_finite(std::span<const real> values) {
-  CHECK(std::all_of(values.begin(), values.end(), [](real x) { return std::isfinite(x); }));
 }
 
 } // namespace

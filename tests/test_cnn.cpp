@@ -1,5 +1,6 @@
 #include "error_of.h"
 #include "models/cnn_config.h"
+#include "random_images.h"
 #include "train_fixture.h"
 
 #include <doctest/doctest.h>
@@ -26,18 +27,6 @@ CnnConfig small_config() {
   config.convolutions = {{8, 3, 1, 2}, {6, 3, 1, 2}};
   config.dense = {20};
   return config;
-}
-
-Tensor random_images(std::int64_t batch, const InputShape& input) {
-  Tensor images({batch, input.height, input.width, input.channels});
-  Random random(5);
-  for (real& x : images.values())
-    x = random.uniform();
-  return images;
-}
-
-bool has(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
 }
 
 /// The multiplications of one picture: of a convolution, each of its weights at each output pixel.

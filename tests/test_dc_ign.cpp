@@ -31,10 +31,6 @@ Tensor some_pictures(std::int64_t count) {
   return images;
 }
 
-bool has(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
-
 std::vector<real> trained(const DcIgnTraining& options, int count) {
   const int before = threads();
   set_threads(count);

@@ -1,3 +1,4 @@
+#include "error_of.h"
 #include "scratch.h"
 
 #include <mereo/io.h>
@@ -40,10 +41,6 @@ std::string message_of(const auto& action) {
   return "no error";
 }
 
-bool contains(const std::string& text, const std::string& piece) {
-  return text.find(piece) != text.npos;
-}
-
 } // namespace
 
 TEST_CASE("a file written atomically replaces the old one and leaves nothing else") {
@@ -68,9 +65,9 @@ TEST_CASE("a full disk loses neither the old file nor leaves a temporary one") {
       write_safetensors(path, {{}, {{"weights", Tensor(Shape{1 << 18})}}});
     });
   }
-  CHECK(contains(message, path));
-  CHECK(contains(message, "File too large"));
-  CHECK(contains(tensors_message, "File too large"));
+  CHECK(has(message, path));
+  CHECK(has(message, "File too large"));
+  CHECK(has(tensors_message, "File too large"));
   CHECK(got(path) == "old");
   CHECK(scratch.files() == 1);
 }
@@ -86,11 +83,11 @@ TEST_CASE("writing where there is no folder, or over a folder, is an error that 
 
 TEST_CASE("reading names the file and what is wrong with it") {
   const Scratch scratch;
-  CHECK(contains(message_of([&] { read_file(scratch.path("absent")); }), "No such file"));
-  CHECK(contains(message_of([&] { read_file(scratch.folder()); }), "is a folder"));
+  CHECK(has(message_of([&] { read_file(scratch.path("absent")); }), "No such file"));
+  CHECK(has(message_of([&] { read_file(scratch.folder()); }), "is a folder"));
   put(scratch.path("ten"), "0123456789");
   CHECK(read_file(scratch.path("ten"), 10) == "0123456789");
-  CHECK(contains(message_of([&] { read_file(scratch.path("ten"), 9); }), "too large"));
+  CHECK(has(message_of([&] { read_file(scratch.path("ten"), 9); }), "too large"));
 }
 
 TEST_CASE("plain, gzip and joined gzip files unpack to the same bytes") {
@@ -196,7 +193,7 @@ TEST_CASE("a full disk leaves the lines before as they were") {
     const FullDisk full(before.size() + 20);
     message = message_of([&] { append_json_line(path, line); });
   }
-  CHECK(contains(message, "cannot append a line"));
+  CHECK(has(message, "cannot append a line"));
   CHECK(got(path) == before);
 }
 
@@ -212,5 +209,5 @@ TEST_CASE("lines can be cut after a number of them, and a bad one is named") {
   truncate_json_lines(path, 2);
   CHECK(read_json_lines(path).size() == 2);
   put(path, got(path) + "broken\n");
-  CHECK(contains(message_of([&] { read_json_lines(path); }), "line 3"));
+  CHECK(has(message_of([&] { read_json_lines(path); }), "line 3"));
 }

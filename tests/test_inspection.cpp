@@ -1,6 +1,7 @@
 // What a model tells about one image: the routing that its answer came from, and where it looked.
 #include "explicit_em.h"
 #include "explicit_routing.h"
+#include "random_images.h"
 
 #include <mereo/models.h>
 
@@ -11,14 +12,6 @@
 using namespace mereo;
 
 namespace {
-
-Tensor noise(const InputShape& in, std::uint64_t seed) {
-  Tensor image({1, in.height, in.width, in.channels});
-  Random random(seed);
-  for (real& x : image.values())
-    x = random.uniform();
-  return image;
-}
 
 CapsNetConfig small_capsnet() {
   CapsNetConfig config;
@@ -39,7 +32,7 @@ MatrixCapsNetConfig small_matrix_capsnet() {
 
 /// The inspected pass is the ordinary one, and its layers lead from one to the next.
 void check_pass(Model& model) {
-  const Tensor image = noise(model.input(), 3);
+  const Tensor image = random_images(1, model.input(), 3);
   Tape tape, other;
   const Inspection seen = model.inspect(tape, image);
   const Outputs plain = model.forward(other, image, {}, Mode::evaluation);
@@ -80,7 +73,7 @@ Tensor parameter(Model& model, const std::string& name) {
 
 TEST_CASE("the couplings shown are those of routing by agreement, every vote stored") {
   CapsNet network(small_capsnet(), 1);
-  const Tensor image = noise(network.input(), 5);
+  const Tensor image = random_images(1, network.input(), 5);
   Tape tape;
   const RoutedLayer layer = network.inspect(tape, image).layers.at(0);
   const RoutingShape shape = {
@@ -103,7 +96,7 @@ TEST_CASE("the couplings shown are those of EM, every vote stored") {
   config.routing.set("cost_reference", 0.0); // the cost as in the paper
   config.weight_start = 0.5;
   MatrixCapsNet network(config, 1);
-  const Tensor image = noise(network.input(), 5);
+  const Tensor image = random_images(1, network.input(), 5);
   Tape tape;
   const RoutedLayer layer = network.inspect(tape, image).layers.at(0);
   EmProblem problem = {.height = layer.child_poses.shape()[0],
@@ -142,7 +135,7 @@ TEST_CASE("the receptive field of primary capsules is what changes them") {
     config.padding = Padding::same;
   }
   CapsNet network(config, 2);
-  const Tensor image = noise(network.input(), 4);
+  const Tensor image = random_images(1, network.input(), 4);
   Tape tape;
   const Inspection seen = network.inspect(tape, image);
   const Tensor before = seen.layers[0].child_poses.clone();

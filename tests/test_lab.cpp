@@ -12,10 +12,6 @@ using namespace mereo::lab;
 
 namespace {
 
-bool has(const std::string& text, const std::string& part) {
-  return text.find(part) != text.npos;
-}
-
 constexpr double missing = std::numeric_limits<double>::quiet_NaN();
 
 Report small_report() {

@@ -14,10 +14,6 @@ using namespace mereo::lab;
 
 namespace {
 
-bool has(const std::string& text, const std::string& part) {
-  return text.find(part) != text.npos;
-}
-
 constexpr double missing = std::numeric_limits<double>::quiet_NaN();
 
 Matrix drawn(std::int64_t rows, std::int64_t columns, std::uint64_t seed) {

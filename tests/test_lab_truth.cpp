@@ -16,10 +16,6 @@ namespace {
 
 constexpr double radians = 3.14159265358979323846 / 180;
 
-bool has(const std::string& text, const std::string& part) {
-  return text.find(part) != text.npos;
-}
-
 void put_poses(const std::string& path, const std::vector<Pose>& poses) {
   const Tensor wholes(Shape{std::int64_t(poses.size()), 4, 4});
   for (std::size_t i = 0; i < poses.size(); ++i)

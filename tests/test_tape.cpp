@@ -1,3 +1,5 @@
+#include "error_of.h"
+
 #include <mereo/capsules.h>
 
 #include <doctest/doctest.h>
@@ -26,19 +28,6 @@ std::vector<real> list(const Tensor& tensor) {
 }
 
 /// The one line that an Error has, or "" when nothing is thrown.
-std::string error_of(const std::function<void()>& body) {
-  try {
-    body();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return {};
-}
-
-bool has(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
-
 } // namespace
 
 TEST_CASE("the tape lists its operations with layer, name and shape") {

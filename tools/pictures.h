@@ -33,8 +33,4 @@ inline Tensor seen_of_file(const std::string& path, const mereo::LoadedModel& lo
   return apply_view(picture, info.view);
 }
 
-inline std::string class_name(const mereo::CheckpointInfo& info, std::size_t k) {
-  return k < info.class_names.size() ? info.class_names[k] : std::to_string(k);
-}
-
 } // namespace cli

@@ -51,10 +51,11 @@ Prediction predict(Tape& tape, LoadedModel& loaded, const std::string& path, con
 void print_text(const std::string& path, const Prediction& p, const CheckpointInfo& info) {
   std::string names;
   for (const std::int32_t label : p.labels)
-    names += (names.empty() ? "" : " and ") + cli::class_name(info, std::size_t(label));
+    names += (names.empty() ? "" : " and ") + info.class_name(label);
   std::printf("%s: %s\n", path.c_str(), names.c_str());
   for (std::size_t k = 0; k < p.scores.size(); ++k)
-    std::printf("  %-20s %.4f %.*s\n", cli::class_name(info, k).c_str(), double(p.scores[k]),
+    std::printf("  %-20s %.4f %.*s\n", info.class_name(std::int64_t(k)).c_str(),
+                double(p.scores[k]),
                 int(std::lround(30 * std::clamp(double(p.scores[k]), 0.0, 1.0))),
                 "##############################");
   if (!p.reconstruction.empty())
@@ -66,11 +67,11 @@ nlohmann::ordered_json json_of(const std::string& path, const Prediction& p,
   nlohmann::ordered_json entry;
   entry["image"] = path;
   entry["class"] = p.labels[0];
-  entry["name"] = cli::class_name(info, std::size_t(p.labels[0]));
+  entry["name"] = info.class_name(p.labels[0]);
   if (p.labels.size() > 1) {
     entry["classes"] = p.labels;
     for (const std::int32_t label : p.labels)
-      entry["names"].push_back(cli::class_name(info, std::size_t(label)));
+      entry["names"].push_back(info.class_name(label));
   }
   entry["scores"] = p.scores;
   if (!p.reconstruction.empty())

@@ -230,6 +230,10 @@ struct CheckpointInfo {
   std::string model, config; // arguments of make_model()
   std::string data;          // name of the training data
   std::vector<std::string> class_names;
+  /// Class k in words: its name, or its number where it has none.
+  std::string class_name(std::int64_t k) const {
+    return std::size_t(k) < class_names.size() ? class_names[std::size_t(k)] : std::to_string(k);
+  }
   /// Of the pictures, and what the network sees of them: nothing random.
   std::int64_t height = 0, width = 0;
   View view;

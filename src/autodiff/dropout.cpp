@@ -1,7 +1,7 @@
 // Dropout (Srivastava et al. 2014), scaled while training so that evaluating needs nothing:
 //
-//   y_i = m_i x_i / (1 - p),  m_i = 0 with probability p, else 1        grad_x += m grad_y / (1 -
-//   p)
+//   y_i = m_i x_i / (1 - p),  m_i = 0 with probability p, else 1
+//   grad_x += m grad_y / (1 - p)
 #include "autodiff/elementwise.h"
 #include "autodiff/op_list.h"
 

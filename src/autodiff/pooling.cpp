@@ -1,8 +1,10 @@
 // Pooling: each window of an image becomes one pixel, channel by channel.
 //
-// max:      y = max over the window of x     grad_x += grad_y at the first pixel that is the
-// largest average:  y = 1/n sum over the window of x,  n its pixels in the image     grad_x +=
-// grad_y / n
+//   max:      y = max x over the window
+//             grad_x += grad_y at the first pixel that is the largest
+//
+//   average:  y = 1/n sum x over the window, n its pixels in the image
+//             grad_x += grad_y / n
 #include "autodiff/elementwise.h"
 #include "autodiff/op_list.h"
 #include "autodiff/windows.h"

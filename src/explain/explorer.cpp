@@ -54,7 +54,7 @@ std::vector<real> numbers(const Json& question, const char* key, std::int64_t co
 }
 
 std::string picture(const Tensor& canvas) {
-  return "data:image/png;base64," + base64(png_bytes("a picture", canvas));
+  return png_uri(png_bytes("a picture", canvas));
 }
 
 Json routing_of(const Inspection& seen, const Tensor& canvas, const std::vector<std::int32_t>& read,
@@ -93,8 +93,7 @@ std::string Explorer::about() const {
   const InputShape in = loaded_.model->input();
   Json classes = Json::array();
   for (std::int64_t k = 0; k < in.classes; ++k)
-    classes.push_back(std::size_t(k) < info.class_names.size() ? info.class_names[std::size_t(k)]
-                                                               : std::to_string(k));
+    classes.push_back(info.class_name(k));
   const Json answer = {{"name", name_},
                        {"network", info.model},
                        {"data", info.data},

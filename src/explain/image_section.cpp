@@ -52,8 +52,8 @@ void Report::add(const ExplainedImage& image) {
   std::snprintf(prefix, sizeof prefix, "%03zu", cards_.size());
   const std::string anchor = std::string("image-") + prefix;
   const Tensor canvas = canvas_of(picture_of(image.pixels));
-  cards_.push_back({anchor, class_names(predicted, "+"),
-                    "data:image/png;base64," + base64(png_bytes(image.name, canvas)), wrong});
+  cards_.push_back(
+      {anchor, class_names(predicted, "+"), png_uri(png_bytes(image.name, canvas)), wrong});
 
   const auto card = images_.in("article", {{"class", "card"}, {"id", anchor}});
   {
@@ -96,7 +96,7 @@ void Report::show_look(Html& html, const std::string& prefix, const ExplainedIma
     const Tensor all = outputs.reconstruction.value().reshape({count, s[1], s[2], s[3]});
     std::vector<Tensor> made;
     for (std::int64_t n = 0; n < count; ++n) {
-      const std::string name = class_name(predicted[std::size_t(n)]);
+      const std::string name = loaded_.info.class_name(predicted[std::size_t(n)]);
       made.push_back(canvas_of(picture_of(all.rows(n, n + 1))));
       figure(n == 0 ? "-reconstruction" : "-reconstruction-" + std::to_string(n + 1), made.back(),
              "Reconstructed from the capsule of " + name,
@@ -106,8 +106,8 @@ void Report::show_look(Html& html, const std::string& prefix, const ExplainedIma
       figure("-overlaid", overlaid(canvas, made),
              "The reconstructions over the input, " + class_names(predicted) +
                  ", the first orange, the second blue",
-             "over the input: " + class_name(predicted[0]) + " orange, " +
-                 class_name(predicted[1]) + " blue");
+             "over the input: " + loaded_.info.class_name(predicted[0]) + " orange, " +
+                 loaded_.info.class_name(predicted[1]) + " blue");
   }
   const auto bars = html.in("table", {{"class", "bars"}});
   html.put("caption",
@@ -115,7 +115,8 @@ void Report::show_look(Html& html, const std::string& prefix, const ExplainedIma
   for (std::int64_t k = 0; k < outputs.scores.elements(); ++k) {
     const double score = double(outputs.scores.data()[k]);
     const auto row = html.in("tr", {{"class", is_in(predicted, k) ? "winner" : ""}});
-    html.put("th", class_name(k) + (is_in(image.truth, k) ? " (truth)" : ""), {{"scope", "row"}});
+    html.put("th", loaded_.info.class_name(k) + (is_in(image.truth, k) ? " (truth)" : ""),
+             {{"scope", "row"}});
     {
       const auto cell = html.in("td", {{"class", "track"}});
       html.put("span", "",
@@ -138,7 +139,7 @@ void Report::show_routing(Html& html, const std::string& prefix, const Tensor& c
            {{"class", "note"}});
   for (std::size_t c = 0; c < both.size(); ++c) {
     const ClassMaps& maps = both[c];
-    const std::string name = class_name(c == 0 ? first : second);
+    const std::string name = loaded_.info.class_name(c == 0 ? first : second);
     const std::string file = prefix + (c == 0 ? "-winner" : "-second");
     html.put("h4", (c == 0 || loaded_.model->input().labels_per_image > 1 ? "for "
                                                                           : "for the runner-up, ") +
@@ -178,13 +179,13 @@ void Report::show_frames(Html& html, const std::string& prefix, const Tensor& ca
   html.put("h3", "Poses as frames");
   const auto figure = html.in("figure");
   show(html, prefix + "-frames", drawn_frames(*loaded_.model, seen, canvas, winner),
-       "Axes of the capsules with most evidence for " + class_name(winner) +
+       "Axes of the capsules with most evidence for " + loaded_.info.class_name(winner) +
            ", and thick ones of its own");
   const auto caption = html.in("figcaption");
   html.text("The " + std::to_string(framed_capsules) +
             " primary capsules with most evidence, each in the middle of what it sees, and, "
             "boxed, the capsule of " +
-            class_name(winner) + " where its pose says. ");
+            loaded_.info.class_name(winner) + " where its pose says. ");
   html.put("span", "", {{"class", "mark"}, {"style", "background:" + colour_text(marks[0])}});
   html.text("first and ");
   html.put("span", "", {{"class", "mark"}, {"style", "background:" + colour_text(marks[1])}});
@@ -199,7 +200,7 @@ void Report::show_dimensions(Html& html, const std::string& prefix, const Inspec
   const std::int64_t D = frames.shape()[0] / perturbation_steps;
   const std::string sheet_id = "sheet-" + prefix + "-" + std::to_string(k);
   const auto section = html.in("section", {{"class", "dimensions"}});
-  html.put("h3", "What each dimension of the pose of " + class_name(k) + " does");
+  html.put("h3", "What each dimension of the pose of " + loaded_.info.class_name(k) + " does");
   {
     const auto cells = html.in("div", {{"class", "cells"}, {"data-sheet", sheet_id}});
     for (std::int64_t d = 0; d < D; ++d) {
@@ -225,7 +226,7 @@ void Report::show_dimensions(Html& html, const std::string& prefix, const Inspec
   const auto holder = html.in("div", {{"id", sheet_id}, {"class", "sheet"}});
   show(html, prefix + "-dimensions-" + std::to_string(k),
        canvas_of(contact_sheet(frames, perturbation_steps)),
-       "Reconstructions of " + class_name(k) +
+       "Reconstructions of " + loaded_.info.class_name(k) +
            ": a row for each dimension of the pose, perturbed from -0.25 to 0.25");
 }
 

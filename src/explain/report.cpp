@@ -60,16 +60,11 @@ Report::Report(const std::string& folder, const LoadedModel& loaded, const std::
     throw Error(folder, "the folder cannot be made", error.message());
 }
 
-std::string Report::class_name(std::int64_t k) const {
-  const auto& names = loaded_.info.class_names;
-  return std::size_t(k) < names.size() ? names[std::size_t(k)] : std::to_string(k);
-}
-
 std::string Report::class_names(const std::vector<std::int32_t>& classes,
                                 const char* between) const {
   std::string text;
   for (const std::int32_t k : classes)
-    text += (text.empty() ? "" : between) + class_name(k);
+    text += (text.empty() ? "" : between) + loaded_.info.class_name(k);
   return text;
 }
 
@@ -78,7 +73,7 @@ void Report::show(Html& html, const std::string& name, const Tensor& canvas,
   const std::string path = folder_ + "/" + name + ".png", png = png_bytes(path, canvas);
   write_file_atomically(path, png);
   pictures_.insert(name + ".png");
-  html.single("img", {{"src", "data:image/png;base64," + base64(png)},
+  html.single("img", {{"src", png_uri(png)},
                       {"alt", alt},
                       {"width", std::to_string(canvas.shape()[1])},
                       {"height", std::to_string(canvas.shape()[0])}});

@@ -48,7 +48,6 @@ private:
   void show_frames(Html& html, const std::string& prefix, const Tensor& canvas,
                    const Inspection& seen, std::int32_t winner);
   void head(Html& html) const;
-  std::string class_name(std::int64_t k) const;
   std::string class_names(const std::vector<std::int32_t>& classes,
                           const char* between = " and ") const;
 

@@ -150,7 +150,7 @@ Dataset Lab::data(const std::string& name, Split split, std::int64_t limit) cons
   const std::int64_t asked = split == Split::train ? options_.train_limit : options_.test_limit;
   if (asked > 0)
     limit = asked;
-  const Dataset data = load_dataset(name, split, options_.data_dir);
+  Dataset data = load_dataset(name, split, options_.data_dir);
   if (limit <= 0 || limit >= data.count)
     return data;
   return chosen(data, carve_validation(data.labels, limit, 1).validation);

@@ -1,23 +1,17 @@
 #include "lab/report.h"
 
 #include "lab/statistics.h"
+#include "report/numbers.h"
 
 #include <mereo/core.h>
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <nlohmann/json.hpp>
 
 namespace mereo::lab {
 
 namespace {
-
-std::string fixed(double value, int decimals) {
-  char text[64];
-  std::snprintf(text, sizeof text, "%.*f", decimals, value);
-  return text;
-}
 
 /// Letters, not bytes: continuation bytes of UTF-8 do not count.
 std::size_t width(const std::string& text) {
@@ -40,9 +34,9 @@ std::string cell_text(const Cell& cell, int decimals) {
   const Summary s = summarise(cell.values);
   if (s.count == 0)
     return "-";
-  std::string text = fixed(s.mean, decimals);
+  std::string text = fixed_number(s.mean, decimals);
   if (s.count > 1)
-    text += " ± " + fixed(s.deviation, decimals);
+    text += " ± " + fixed_number(s.deviation, decimals);
   if (s.count < std::int64_t(cell.values.size()))
     text += " (" + std::to_string(s.count) + " of " + std::to_string(cell.values.size()) + ")";
   return text;
@@ -77,7 +71,7 @@ std::string table_text(const Report& report) {
 std::string markdown(const Report& report) {
   return report.method + "\n\n" + table_text(report) + "\n`" + report.command + "`, " +
          std::to_string(report.seeds) + (report.seeds == 1 ? " seed, " : " seeds, ") +
-         fixed(report.seconds / 60, 0) + " minutes\n";
+         fixed_number(report.seconds / 60, 0) + " minutes\n";
 }
 
 std::string json(const Report& report) {

@@ -51,6 +51,10 @@ std::string base64(std::string_view bytes) {
   return out;
 }
 
+std::string png_uri(std::string_view png) {
+  return "data:image/png;base64," + base64(png);
+}
+
 void Html::open(const char* tag, Attributes attributes) {
   page_.append("<").append(tag);
   for (const auto& [name, value] : attributes)

@@ -16,6 +16,9 @@ std::string escaped(std::string_view text);
 /// RFC 4648, section 4.
 std::string base64(std::string_view bytes);
 
+/// The bytes of a PNG file as the address of a picture: "data:image/png;base64,...".
+std::string png_uri(std::string_view png);
+
 class Html {
 public:
   using Attributes = std::initializer_list<std::pair<const char*, std::string>>;

@@ -94,9 +94,7 @@ mereo_network* mereo_load(const char* checkpoint) {
     model.freeze(1);
     const InputShape input = model.input();
     for (std::int64_t k = 0; k < input.classes; ++k)
-      network->class_names.push_back(std::size_t(k) < info.class_names.size()
-                                         ? info.class_names[std::size_t(k)]
-                                         : std::to_string(k));
+      network->class_names.push_back(info.class_name(k));
     // A first picture shows what there is to be had.
     classify(*network, Tensor({1, info.height, info.width, input.channels}));
     const Outputs& outputs = network->outputs;

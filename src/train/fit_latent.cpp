@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numbers>
 #include <numeric>
 
 namespace mereo {
@@ -39,26 +40,27 @@ Codes encode(const DcIgn& network, const Dataset& data, std::int64_t count) {
   return codes;
 }
 
-/// What is to be told, a few numbers.
-std::vector<double> target(const Dataset& data, std::int64_t picture, Factor factor) {
+std::int64_t lightings(const Dataset& data) {
+  return 1 + std::ranges::max(data.viewpoints, {}, &Viewpoint::lighting).lighting;
+}
+
+/// What is to be told, a few numbers; lighting is one of so many.
+std::vector<double> target(const Dataset& data, std::int64_t picture, Factor factor,
+                           std::int64_t lightings) {
   const Viewpoint& view = data.viewpoints[std::size_t(picture)];
   const auto one_of = [](std::int64_t which, std::int64_t count) {
     std::vector<double> truth(std::size_t(count), 0.0);
     truth.at(std::size_t(which)) = 1;
     return truth;
   };
-  constexpr double radians = 3.14159265358979323846 / 180;
+  constexpr double radians = std::numbers::pi / 180;
   switch (factor) {
   case Factor::azimuth:
     return {std::sin(10 * view.azimuth * radians), std::cos(10 * view.azimuth * radians)};
   case Factor::elevation:
     return {30.0 + 5.0 * view.elevation};
   case Factor::lighting:
-    return one_of(
-        view.lighting,
-        1 + std::max_element(data.viewpoints.begin(), data.viewpoints.end(),
-                             [](const auto& a, const auto& b) { return a.lighting < b.lighting; })
-                ->lighting);
+    return one_of(view.lighting, lightings);
   case Factor::shape:
     break;
   }
@@ -122,6 +124,7 @@ LatentFit fit_latent(DcIgn& network, const Dataset& training, const Dataset& tes
     fail("there must be two bins or more, and a picture for each",
          std::to_string(options.bins) + " bins, " + std::to_string(options.pictures) + " pictures");
 
+  const std::int64_t lights = std::max(lightings(training), lightings(test));
   LatentFit fit;
   fit.latent = options.latent >= 0 ? options.latent : most_varying(network, training, factor);
   const Codes known = encode(network, training, options.pictures);
@@ -143,7 +146,8 @@ LatentFit fit_latent(DcIgn& network, const Dataset& training, const Dataset& tes
       lower.push_back(latent);
       targets.emplace_back();
     }
-    targets.back().push_back(target(training, known.pictures[std::size_t(picture)], factor));
+    targets.back().push_back(
+        target(training, known.pictures[std::size_t(picture)], factor, lights));
   }
   std::vector<std::vector<double>> means;
   for (const auto& bin : targets)
@@ -152,7 +156,7 @@ LatentFit fit_latent(DcIgn& network, const Dataset& training, const Dataset& tes
   const Codes asked = encode(network, test, options.pictures);
   std::vector<std::vector<double>> truths;
   for (const std::int64_t picture : asked.pictures)
-    truths.push_back(target(test, picture, factor));
+    truths.push_back(target(test, picture, factor, lights));
   const std::vector<double> mean = mean_of(truths);
   double residual = 0, total = 0;
   for (std::int64_t i = 0; i < std::ssize(truths); ++i) {

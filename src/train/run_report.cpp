@@ -113,7 +113,7 @@ void put_pictures(Html& html, const std::string& path) {
     const auto wide = html.in("div", {{"class", "wide"}});
     html.single("img", {{"class", "pixels"},
                         {"alt", "Two rows: pictures, and below each what the network makes of it"},
-                        {"src", "data:image/png;base64," + base64(*png)}});
+                        {"src", png_uri(*png)}});
   }
   html.put("figcaption", "Above as seen, below as reconstructed from the capsule of the predicted "
                          "class.");
