@@ -111,7 +111,7 @@ grep -q 'training on toys instead' err || fail 'toys are made without a word'
 # --- matrix capsules
 matrix() {
   "$BUILD/train" --model matrix-capsnet --preset small --batch 32 --validation 20 --threads 1 \
-    --model-config conv_filters=8 --model-config primary_types=2 --model-config capsules1_types=2 "$@"
+    --model-config conv_filters=8 primary_types=2 capsules1_types=2 "$@"
 }
 expect 'matrix capsules' 0 'test error' matrix --epochs 2 --routing-iterations 2 --out matrix
 for field in '"model.capsules2_types": 16' '"model.routing_iterations": 2' '"weight_decay": 2e-07'; do
@@ -120,6 +120,7 @@ done
 expect 'evaluate matrix capsules' 0 '^error .* of 40' evaluate matrix
 expect 'predict by matrix capsules' 0 '0\.[0-9]* #' predict matrix whole/reconstructions.png
 [ ! -e matrix/reconstructions.png ] || fail 'a network without a decoder leaves reconstructions'
+grep -q "<td>-</td>" matrix/report.html || fail "a network without a decoder is said to reconstruct"
 expect 'resuming with another routing' 1 'another model.routing_iterations' \
   "$BUILD/train" --threads 1 --resume --out matrix --routing-iterations 3
 
@@ -187,7 +188,8 @@ expect 'explain a file without the data' 0 'alone/index.html' explain whole whol
   --data-dir nowhere -o alone
 grep -q 'not here' alone/index.html || fail 'the page does not say why there is no health'
 expect 'explain data that is not there' 1 'fetch' "$BUILD/explain" whole --data-dir nowhere
-expect 'explain a picture that is not there' 1 '40' explain whole --index 40 -o none
+expect 'explain a picture that is not there' 1 '40' explain whole --index 40 -o unmade
+[ ! -e unmade ] || fail 'explain leaves an empty folder'
 expect 'explain a file for pairs' 1 'channels 1' explain toys whole/reconstructions.png
 
 # --- render

@@ -75,3 +75,28 @@ TEST_CASE("a layer's parents stand where its windows fit") {
   layer.children.width = 2;
   CHECK(error_of([&] { layer.parent_grid(); }).find("14 x 2") != std::string::npos);
 }
+
+TEST_CASE("EM routing starts with parents that are half active when half of the children are, if "
+          "all agree; and the more, the more active") {
+  const CapsuleLayerOptions shape = {.children = {3, 2, 4},
+                                     .parents = 5,
+                                     .pose = {4, 4, 4},
+                                     .connection = {},
+                                     .weights = Initialiser::normal(0.1)};
+  const Routing& em = find_routing("em");
+  Parameters parameters;
+  const auto layer = em.make(parameters, "layer", shape, em.options());
+  parameters.allocate(3);
+  const auto activation = [&](real of_children) {
+    const Tensor poses({1, 3, 2, 4, 16}), activations({1, 3, 2, 4}); // poses of 0: so are all votes
+    std::ranges::fill(activations.values(), of_children);
+    Tape tape;
+    return layer
+        ->forward(tape, parameters, {tape.constant(poses), tape.constant(activations)},
+                  Mode::evaluation, nullptr)
+        .activations.data()[0];
+  };
+  CHECK(activation(0.5) == doctest::Approx(0.5).epsilon(1e-4));
+  CHECK(activation(0.7) > activation(0.5) + 0.1);
+  CHECK(activation(0.3) < activation(0.5) - 0.1);
+}

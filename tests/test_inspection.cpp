@@ -105,7 +105,7 @@ TEST_CASE("the couplings shown are those of EM, every vote stored") {
                        .parents = 4,
                        .kernel = 3,
                        .stride = 2};
-  problem.inverse_temperature = 1, problem.variance_floor = 0.01, problem.likelihood = 0.25;
+  problem.inverse_temperature = 1, problem.variance_floor = 0.01, problem.likelihood = 0.5;
   const ExplicitEm want(problem, {numbers(layer.child_poses), numbers(layer.child_activations),
                                   numbers(parameter(network, "capsules1.weight")),
                                   numbers(parameter(network, "capsules1.beta_u")),

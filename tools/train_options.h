@@ -59,7 +59,6 @@ inline void describe(CLI::App& app, TrainArguments& a) {
       ->check(whole(1));
   app.add_option("--model-config", a.model_config,
                  "More of the network: key=value, with the keys that config.json has as model.KEY")
-      ->allow_extra_args(false)
       ->take_all();
   add("--epochs", o.epochs, "Times to go through the data")->check(whole(1));
   add("--batch", o.batch, "Pictures per step")->check(whole(1));

@@ -2,6 +2,8 @@
 #include "capsules/routing_list.h"
 #include "io/config_fields.h"
 
+#include <cmath>
+
 namespace mereo {
 
 namespace {
@@ -10,7 +12,7 @@ struct EmLayerOptions {
   EmLayerOptions() {
     routing.inverse_temperature = 1;
     routing.variance_floor = 0.01;
-    routing.likelihood = 0.25;
+    routing.likelihood = 0.5;
   }
 
   EmRouting routing;
@@ -18,9 +20,14 @@ struct EmLayerOptions {
   /// undecided, and is divided by that mass over this one elsewhere: parents have several children
   /// each in one layer, a hundred in another. 0: it counts as in the paper everywhere.
   double cost_reference = 1;
-  /// Such that, with small transforms, activations start near a half: where all of them are near 1,
-  /// learning hardly begins.
-  double beta_u_start = 2, beta_a_start = 0;
+  double beta_u_start = 0;
+  /// Where beta_a starts: such that a parent whose votes agree is half active if its mass is this
+  /// share of what it is when all children are active and undecided. So mass pays for an activation
+  /// from the start, and routing settles: a parent that wins children is more active for it, and
+  /// wins more of them. (With beta_u = 2 and beta_a = 0, say, as many are half active, but mass
+  /// costs; each iteration takes back what the one before gave, and networks learn to work with just
+  /// that many. The README has the figures.)
+  double half_active_share = 0.5;
 };
 
 constexpr auto members = [](auto& o, const auto& visit) {
@@ -32,7 +39,7 @@ constexpr auto members = [](auto& o, const auto& visit) {
   visit("per_field", o.routing.per_field);
   visit("likelihood", o.routing.likelihood);
   visit("beta_u_start", o.beta_u_start);
-  visit("beta_a_start", o.beta_a_start);
+  visit("half_active_share", o.half_active_share);
 };
 
 /// Children along one axis that a parent sees.
@@ -53,15 +60,24 @@ double undecided_mass(const CapsuleLayerOptions& shape, bool per_field) {
          double(to.height * to.width * parents);
 }
 
+/// The cost of a mass, of the undecided one's share half_active_share, whose votes agree.
+double half_active_cost(const CapsuleLayerOptions& shape, const EmLayerOptions& options) {
+  const double elements = double(shape.pose.rows * shape.pose.columns);
+  const double mass = options.half_active_share * undecided_mass(shape, options.routing.per_field);
+  return options.routing.cost_scale * mass * elements *
+         (options.beta_u_start + std::log(options.routing.variance_floor) / 2);
+}
+
 class EmCapsules : public CapsuleLayer {
 public:
   EmCapsules(Parameters& parameters, const std::string& name, const CapsuleLayerOptions& shape,
-             const EmLayerOptions& options)
-      : name_(name), connection_(shape.connection), routing_(options.routing),
-        coordinate_scale_(shape.coordinate_scale) {
-    routing_.pose = shape.pose;
+             EmLayerOptions options)
+      : name_(name), connection_(shape.connection), coordinate_scale_(shape.coordinate_scale) {
+    EmRouting& routing = options.routing;
+    routing.pose = shape.pose;
     if (options.cost_reference > 0)
-      routing_.cost_scale = options.cost_reference / undecided_mass(shape, routing_.per_field);
+      routing.cost_scale = options.cost_reference / undecided_mass(shape, routing.per_field);
+    routing_ = routing;
     const std::int64_t K = connection_.kernel;
     const std::int64_t KH = connection_.shared ? 1 : K ? K : shape.children.height;
     const std::int64_t KW = connection_.shared ? 1 : K ? K : shape.children.width;
@@ -72,7 +88,7 @@ public:
     beta_u_ = parameters.add(name_ + ".beta_u", {shape.parents},
                              Initialiser::constant(options.beta_u_start));
     beta_a_ = parameters.add(name_ + ".beta_a", {shape.parents},
-                             Initialiser::constant(options.beta_a_start));
+                             Initialiser::constant(half_active_cost(shape, options)));
   }
 
   Capsules forward(Tape& tape, const Parameters& parameters, const Capsules& children, Mode mode,

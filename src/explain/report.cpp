@@ -55,9 +55,15 @@ void remove_others(const std::string& folder, const std::set<std::string>& pictu
 Report::Report(const std::string& folder, const LoadedModel& loaded, const std::string& checkpoint)
     : folder_(folder), checkpoint_(checkpoint), loaded_(loaded) {
   std::error_code error;
-  std::filesystem::create_directories(folder, error);
+  made_ = std::filesystem::create_directories(folder, error);
   if (error)
     throw Error(folder, "the folder cannot be made", error.message());
+}
+
+Report::~Report() {
+  std::error_code ignored;
+  if (made_)
+    std::filesystem::remove(folder_, ignored); // only if it is empty
 }
 
 std::string Report::class_names(const std::vector<std::int32_t>& classes,

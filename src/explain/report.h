@@ -20,6 +20,10 @@ class Report {
 public:
   /// Makes the folder. Throws Error when that fails.
   Report(const std::string& folder, const LoadedModel& loaded, const std::string& checkpoint);
+  /// Takes the folder away again if it made it and nothing came to be in it.
+  ~Report();
+  Report(const Report&) = delete;
+  Report& operator=(const Report&) = delete;
 
   /// Writes the pictures of an image and its part of the page.
   void add(const ExplainedImage& image);
@@ -52,6 +56,7 @@ private:
                           const char* between = " and ") const;
 
   std::string folder_, checkpoint_;
+  bool made_ = false;
   const LoadedModel& loaded_;
   Tape tape_;
   std::vector<Card> cards_;

@@ -49,6 +49,11 @@ std::string show(const Fields& fields, std::string_view name) {
   return std::to_string(std::get<std::int64_t>(*value));
 }
 
+/// "-" for a network without a decoder.
+std::string reconstruction(const Fields& epoch) {
+  return number_or_nan(epoch, "reconstruction") == 0 ? "-" : show(epoch, "reconstruction");
+}
+
 std::string percent(const Fields& fields, std::string_view name) {
   return fixed_number(number_or_nan(fields, name), 2);
 }
@@ -137,8 +142,9 @@ void put_epochs(Html& html, const std::vector<Fields>& epochs) {
     const auto row = html.in("tr");
     html.put("th", show(epoch, "epoch"), {{"scope", "row"}});
     html.put("td", show(epoch, "step"));
-    for (const char* name : {"loss", "margin", "reconstruction"})
+    for (const char* name : {"loss", "margin"})
       html.put("td", show(epoch, name));
+    html.put("td", reconstruction(epoch));
     for (const char* name : {"training_error_percent", "validation_error_percent"})
       html.put("td", percent(epoch, name));
     for (const char* name : {"validation_loss", "learning_rate", "images_per_second", "seconds"})
