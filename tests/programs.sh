@@ -224,7 +224,7 @@ status=$?
 expect 'no experiment' 2 'which experiment' "$BUILD/lab"
 expect 'an experiment misspelt' 2 'did you mean ablation' "$BUILD/lab" abalation
 expect 'the list of experiments' 0 'small: .* full: ' "$BUILD/lab" --list
-[ "$(grep -c '^[a-z]' out)" = 7 ] || fail 'lab --list does not tell of seven experiments'
+[ "$(grep -c '^[a-z]' out)" = 8 ] || fail 'lab --list does not tell of eight experiments'
 lab() { "$BUILD/lab" ablation --seeds 2 --epochs 1 --threads 1 --out lab "$@"; }
 printf 'before\n<!-- lab: begin -->\nold\n<!-- lab: end -->\nafter\n' >lab.md
 expect 'an experiment' 0 '^| margin loss (toys) *| [0-9.]* ± ' lab --readme lab.md

@@ -168,13 +168,13 @@ public:
     std::vector<ProgressLine::Part> parts = {
         {text("epoch %lld/%lld ", (long long)(p.epoch + 1), (long long)(p.epochs)), 0},
         {text("%lld/%lld  ", (long long)(p.batch), (long long)(p.batches)), 5},
-        {text("loss %.4f  ", p.mean_loss), 1},
-        {text("error %.2f %%  ", p.mean_error_percent), 6},
-        {text("%.0f images/s  ", p.images_per_second), 3},
-        {text("left %s", duration(p.seconds_left).c_str()), 2}};
+        {text("loss %.4f  ", p.mean_loss), 1}};
+    if (!std::isnan(p.mean_error_percent))
+      parts.push_back({text("error %.2f %%  ", p.mean_error_percent), 6});
     if (!std::isnan(p.validation_error_percent))
-      parts.insert(parts.begin() + 4,
-                   {text("validation %.2f %%  ", p.validation_error_percent), 4});
+      parts.push_back({text("validation %.2f %%  ", p.validation_error_percent), 4});
+    parts.push_back({text("%.0f images/s  ", p.images_per_second), 3});
+    parts.push_back({text("left %s", duration(p.seconds_left).c_str()), 2});
     line_.show(double(p.batch) / double(p.batches), parts);
   }
 

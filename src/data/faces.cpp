@@ -1,4 +1,5 @@
 // The sets of figures that test what a network knows of where parts belong.
+#include "io/file.h"
 #include "core/parallel.h"
 #include "data/figures.h"
 #include "data/streams.h"
@@ -128,10 +129,7 @@ bool make_faces(const std::string& folder, const FacesOptions& options,
   if (options.train < 1 || options.test < 1)
     throw Error("make_faces", "each set needs a picture",
                 std::to_string(options.train) + " and " + std::to_string(options.test));
-  std::error_code failure;
-  std::filesystem::create_directories(folder, failure);
-  if (failure)
-    throw Error(folder, "cannot be made: " + failure.message());
+  make_folder(folder);
   const std::int64_t all = options.train + (std::ssize(sets) - 1) * options.test;
   std::int64_t done = 0;
   for (std::size_t s = 0; s < std::size(sets); ++s) {

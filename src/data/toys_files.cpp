@@ -1,4 +1,5 @@
 // The files of the toys: pictures as a NORB set, and the true poses.
+#include "io/file.h"
 #include "core/parallel.h"
 #include "data/norb.h"
 #include "data/toys.h"
@@ -121,10 +122,7 @@ bool make_toys(const std::string& folder, Split split, const ToysOptions& option
     throw Error("make_toys", "toys are made for training and for testing");
   if (options.azimuths < 1 || options.azimuths > toy_azimuths)
     throw Error("make_toys", "there are 1 to 18 azimuths", std::to_string(options.azimuths));
-  std::error_code failure;
-  std::filesystem::create_directories(folder, failure);
-  if (failure)
-    throw Error(folder, "cannot be made: " + failure.message());
+  make_folder(folder);
 
   std::vector<Row> rows;
   for (const int instance : split == Split::train ? train_instances : test_instances)

@@ -1,3 +1,4 @@
+#include "io/file.h"
 #include "explain/report.h"
 
 #include "io/picture_bytes.h"
@@ -54,10 +55,7 @@ void remove_others(const std::string& folder, const std::set<std::string>& pictu
 
 Report::Report(const std::string& folder, const LoadedModel& loaded, const std::string& checkpoint)
     : folder_(folder), checkpoint_(checkpoint), loaded_(loaded) {
-  std::error_code error;
-  made_ = std::filesystem::create_directories(folder, error);
-  if (error)
-    throw Error(folder, "the folder cannot be made", error.message());
+  made_ = make_folder(folder);
 }
 
 Report::~Report() {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <filesystem>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <system_error>
@@ -29,6 +30,14 @@ void flush_folder_of(const std::string& path) {
 
 Error file_error(const std::string& path, const std::string& action, int number) {
   return Error(path, action + ": " + std::generic_category().message(number));
+}
+
+bool make_folder(const std::string& path) {
+  std::error_code error;
+  const bool made = std::filesystem::create_directories(path, error);
+  if (error)
+    throw Error(path, "the folder cannot be made: " + error.message());
+  return made;
 }
 
 Descriptor::~Descriptor() {

@@ -11,6 +11,10 @@ namespace mereo {
 /// Error for a failed system call on path: the action in words, and what errno says.
 Error file_error(const std::string& path, const std::string& action, int number);
 
+/// Makes a folder and those above it. Returns whether it was not there; throws Error when it cannot
+/// be made.
+bool make_folder(const std::string& path);
+
 /// Closes a file descriptor at the end of a scope.
 class Descriptor {
 public:

@@ -23,6 +23,7 @@ const std::vector<Experiment>& experiments();
 Report ablation(Lab& lab);
 Report affine(Lab& lab);
 Report attack(Lab& lab);
+Report dc_ign(Lab& lab);
 Report linearity(Lab& lab);
 Report overlap(Lab& lab);
 Report scramble(Lab& lab);

@@ -1,5 +1,6 @@
 #include "lab/lab.h"
 
+#include "io/file.h"
 #include "train/fields.h"
 
 #include <algorithm>
@@ -146,11 +147,18 @@ std::vector<std::uint64_t> Lab::seeds() const {
   return seeds;
 }
 
-Dataset Lab::data(const std::string& name, Split split, std::int64_t limit) const {
+std::string Lab::run_folder(const std::string& network, std::uint64_t seed,
+                            const std::string& data) const {
+  return options_.folder + "/" + (small() ? "small/" : "full/") + data + "/" + network + "-" +
+         std::to_string(seed);
+}
+
+Dataset Lab::data(const std::string& name, Split split, std::int64_t limit,
+                  const PictureOptions& pictures) const {
   const std::int64_t asked = split == Split::train ? options_.train_limit : options_.test_limit;
   if (asked > 0)
     limit = asked;
-  Dataset data = load_dataset(name, split, options_.data_dir);
+  Dataset data = load_dataset(name, split, options_.data_dir, pictures);
   if (limit <= 0 || limit >= data.count)
     return data;
   return chosen(data, carve_validation(data.labels, limit, 1).validation);
@@ -161,8 +169,7 @@ Trained Lab::train(const Network& network, std::uint64_t seed, const Dataset& da
   TrainOptions options = network.options;
   options.seed = seed;
   options.validation = 0;
-  options.directory = options_.folder + "/" + (small() ? "small/" : "full/") + data.name + "/" +
-                      network.name + "-" + std::to_string(seed);
+  options.directory = run_folder(network.name, seed, data.name);
   options.resume = std::filesystem::exists(options.directory + "/last.safetensors");
   if (options_.epochs > 0)
     options.epochs = options_.epochs;
@@ -192,14 +199,27 @@ Trained Lab::train(const Network& network, std::uint64_t seed, const Dataset& da
   return trained;
 }
 
-Values Lab::measure(const Trained& trained, const std::string& name,
-                    const std::function<Values()>& measure) {
-  Memory memory(trained.folder + "/" + name + ".jsonl", options_.test_limit);
-  const Values values = memory.recall(trained.judgements.back().step, listener_, measure);
+Values Lab::remember(const std::string& path, std::int64_t step,
+                     const std::function<Values()>& measure) {
+  Memory memory(path, options_.test_limit);
+  const Values values = memory.recall(step, listener_, measure);
   if (listener_.stop())
     throw Stopped();
   seconds_ += values.at("seconds");
   return values;
+}
+
+Values Lab::measure(const Trained& trained, const std::string& name,
+                    const std::function<Values()>& measure) {
+  return remember(trained.folder + "/" + name + ".jsonl", trained.judgements.back().step, measure);
+}
+
+Values Lab::measure(const std::string& network, std::uint64_t seed, const std::string& data,
+                    std::int64_t steps, const std::function<Values(const std::string&)>& measure) {
+  listener_.network(network, data, seed);
+  const std::string folder = run_folder(network, seed, data);
+  make_folder(folder);
+  return remember(folder + "/judged.jsonl", steps, [&] { return measure(folder); });
 }
 
 double error_percent(Lab& lab, Model& model, const View& view, const Dataset& data) {

@@ -75,7 +75,8 @@ public:
 
   /// A data set; of a large one so many pictures, each class having its share, always the same. 0:
   /// all. The options' limits go before.
-  Dataset data(const std::string& name, Split split, std::int64_t limit = 0) const;
+  Dataset data(const std::string& name, Split split, std::int64_t limit = 0,
+               const PictureOptions& pictures = {}) const;
 
   /// Trains a network in a run folder of its own, FOLDER/BUDGET/DATA/NAME-SEED, continuing what was
   /// interrupted there; one that is finished is not trained again. Every so many steps, and at the
@@ -89,10 +90,20 @@ public:
   Values measure(const Trained& trained, const std::string& name,
                  const std::function<Values()>& measure);
 
+  /// The same of a network that `measure` trains itself, by so many steps, in a run folder like
+  /// those of train(), which it is told.
+  Values measure(const std::string& network, std::uint64_t seed, const std::string& data,
+                 std::int64_t steps, const std::function<Values(const std::string&)>& measure);
+
   /// Seconds of training and judging that went into the networks asked for, earlier runs' included.
   double seconds() const { return seconds_; }
 
 private:
+  std::string run_folder(const std::string& network, std::uint64_t seed,
+                         const std::string& data) const;
+  Values remember(const std::string& path, std::int64_t step,
+                  const std::function<Values()>& measure);
+
   LabOptions options_;
   LabListener& listener_;
   double seconds_ = 0;

@@ -8,8 +8,7 @@ namespace mereo::lab {
 /// On pictures of these data sets: any of "toys", "toys-azimuth", "toys-elevation", "faces",
 /// "mnist", "affine-mnist" and "multi-mnist".
 
-/// Hinton, Sabour, Frosst 2018: small has 69 thousand parameters on toys and two iterations, with
-/// which it learns sooner; full has 317 thousand and three.
+/// Hinton, Sabour, Frosst 2018: small has 69 thousand parameters on toys, full 317 thousand.
 Network matrix_capsnet(const Lab& lab, const std::string& data);
 /// Sabour, Frosst, Hinton 2017: small has half the filters and types, of faces a
 /// quarter. The decoder is left out where pictures leave [0, 1].

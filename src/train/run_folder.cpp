@@ -1,3 +1,4 @@
+#include "io/file.h"
 #include "train/run_folder.h"
 
 #include "train/fields.h"
@@ -47,10 +48,7 @@ RunFolder RunFolder::create(const std::string& directory) {
   RunFolder folder(directory);
   if (!folder.writes())
     return folder;
-  std::error_code error;
-  std::filesystem::create_directories(directory, error);
-  if (error)
-    throw Error(directory, "cannot make this folder", error.message());
+  make_folder(directory);
   folder.enter();
   if (exists(folder.last()) || exists(folder.best()))
     throw Error(directory, "there is a run in this folder already", "",
