@@ -38,7 +38,7 @@ expect 'a recipe misspelt' 2 'did you mean authors' train --recipe author
 expect 'an unknown data set' 2 'did you mean mnist' train --data mnits
 expect 'a preset of another network' 2 '--preset: is of matrix-capsnet and cnn' train --preset small
 expect 'a recipe of another network' 2 '--recipe: is of capsnet' train --recipe paper --model matrix-capsnet
-expect 'a stray argument' 2 'unexpected argument' train mnist
+expect 'a stray argument' 2 'unexpected argument' "$BUILD/train" mnist
 expect 'no data' 1 'fetch' "$BUILD/train" --data mnist --data-dir nowhere
 expect 'an unknown key of the model' 1 'primary_tipes' train --model-config primary_tipes=3
 expect 'nothing to resume' 1 'no run to resume' train --resume --out none

@@ -1,8 +1,8 @@
 // The sets of figures that test what a network knows of where parts belong.
-#include "io/file.h"
 #include "core/parallel.h"
 #include "data/figures.h"
 #include "data/streams.h"
+#include "io/file.h"
 
 #include <mereo/data.h>
 #include <mereo/io.h>

@@ -1,8 +1,8 @@
 // The files of the toys: pictures as a NORB set, and the true poses.
-#include "io/file.h"
 #include "core/parallel.h"
 #include "data/norb.h"
 #include "data/toys.h"
+#include "io/file.h"
 
 #include <mereo/io.h>
 

@@ -1,5 +1,5 @@
-#include "io/file.h"
 #include "explain/report.h"
+#include "io/file.h"
 
 #include "io/picture_bytes.h"
 #include "report/numbers.h"

@@ -72,14 +72,13 @@ Values judge(DcIgn& network, const Sets& sets, bool clamped) {
     const LatentFitOptions fit{.latent = clamped ? std::int64_t(factors[f]) : -1};
     const std::string name = names[f];
     values[name] = fit_latent(network, sets.training, sets.training, factors[f], fit).r2;
-    values[name + ", new toys"] =
-        fit_latent(network, sets.training, sets.test, factors[f], fit).r2;
+    values[name + ", new toys"] = fit_latent(network, sets.training, sets.test, factors[f], fit).r2;
   }
   return values;
 }
 
-/// Rows of pictures decoded with one of the first three latents from -2 to 2, the others being those
-/// of a test picture.
+/// Rows of pictures decoded with one of the first three latents from -2 to 2, the others being
+/// those of a test picture.
 void draw_latents(DcIgn& network, const Dataset& data, const std::string& path) {
   constexpr std::int64_t columns = 11;
   const std::int64_t size = network.config().size, latents = network.config().latents;

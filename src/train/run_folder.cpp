@@ -1,5 +1,5 @@
-#include "io/file.h"
 #include "train/run_folder.h"
+#include "io/file.h"
 
 #include "train/fields.h"
 #include "train/run_report.h"
