@@ -23,10 +23,10 @@ struct EmLayerOptions {
   double beta_u_start = 0;
   /// Where beta_a starts: such that a parent whose votes agree is half active if its mass is this
   /// share of what it is when all children are active and undecided. So mass pays for an activation
-  /// from the start, and routing settles: a parent that wins children is more active for it, and
-  /// wins more of them. (With beta_u = 2 and beta_a = 0, say, as many are half active, but mass
-  /// costs; each iteration takes back what the one before gave, and networks learn to work with
-  /// just that many. The README has the figures.)
+  /// from the start: a parent that wins children is more active for it, and wins more of them.
+  /// (With beta_u = 2 and beta_a = 0, say, as many are half active, but mass costs; each iteration
+  /// takes back what the one before gave, and networks learn to work with just that many. The
+  /// README has the figures.)
   double half_active_share = 0.5;
 };
 
