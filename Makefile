@@ -223,7 +223,7 @@ train: $(INSTALLED:%=$(BUILD)/%) ## install what is missing, build, fetch MNIST,
 	@tools/fetch.sh mnist || true
 	@$(BUILD)/train $(ARGS)
 
-reproduce: $(BUILD)/lab $(BUILD)/render data ## run all experiments, three seeds, about two hours; results into README.md
+reproduce: $(BUILD)/lab $(BUILD)/render data ## run all experiments, three seeds, about three hours; results into README.md
 	@[ -e data/toys/toys-testing-poses.safetensors ] || $(BUILD)/render toys
 	@[ -e data/faces/scrambled-poses.safetensors ] || $(BUILD)/render faces
 	@$(BUILD)/lab all --readme README.md $(ARGS)

@@ -239,6 +239,14 @@ expect 'the same experiment again' 0 'epoch\|margin loss' lab
 cmp -s first.json lab/small/ablation.json || fail 'an experiment that is done reports something else'
 [ "$(cksum <lab/small/toys/margin-2/last.safetensors)" = "$sum" ] || fail 'an experiment that is done trains again'
 expect 'an experiment with other networks' 1 'another ' lab --train-limit 30
+dc_ign() { "$BUILD/lab" dc-ign --seeds 1 --epochs 3 --threads 1 --out lab "$@"; }
+expect 'DC-IGN' 0 '^| all latents but one clamped | -*[0-9]' dc_ign
+[ -s lab/small/toys-azimuth/dc-ign-1/latents.png ] || fail 'DC-IGN shows no latents'
+cp lab/small/dc-ign.json first.json
+expect 'DC-IGN again' 0 'the same, nothing clamped' dc_ign
+cmp -s first.json lab/small/dc-ign.json || fail 'DC-IGN that is done is measured anew'
+expect 'DC-IGN of fewer pictures' 0 'the same, nothing clamped' dc_ign --train-limit 30
+cmp -s first.json lab/small/dc-ign.json && fail 'DC-IGN of fewer pictures reports what more gave'
 expect 'results without a place' 1 'no place' lab --readme lab/small/ablation.json
 
 # --- instruction sets

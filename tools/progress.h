@@ -173,7 +173,8 @@ public:
       parts.push_back({text("error %.2f %%  ", p.mean_error_percent), 6});
     if (!std::isnan(p.validation_error_percent))
       parts.push_back({text("validation %.2f %%  ", p.validation_error_percent), 4});
-    parts.push_back({text("%.0f images/s  ", p.images_per_second), 3});
+    if (!std::isnan(p.images_per_second))
+      parts.push_back({text("%.0f images/s  ", p.images_per_second), 3});
     parts.push_back({text("left %s", duration(p.seconds_left).c_str()), 2});
     line_.show(double(p.batch) / double(p.batches), parts);
   }

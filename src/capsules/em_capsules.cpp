@@ -60,24 +60,29 @@ double undecided_mass(const CapsuleLayerOptions& shape, bool per_field) {
          double(to.height * to.width * parents);
 }
 
-/// The cost of a mass, of the undecided one's share half_active_share, whose votes agree.
-double half_active_cost(const CapsuleLayerOptions& shape, const EmLayerOptions& options) {
+EmRouting routing_of(const CapsuleLayerOptions& shape, const EmLayerOptions& options) {
+  EmRouting routing = options.routing;
+  routing.pose = shape.pose;
+  if (options.cost_reference > 0)
+    routing.cost_scale = options.cost_reference / undecided_mass(shape, routing.per_field);
+  return routing;
+}
+
+/// What votes cost that agree and have the share half_active_share of the undecided mass.
+double half_active_cost(const CapsuleLayerOptions& shape, const EmLayerOptions& options,
+                        const EmRouting& routing) {
   const double elements = double(shape.pose.rows * shape.pose.columns);
-  const double mass = options.half_active_share * undecided_mass(shape, options.routing.per_field);
-  return options.routing.cost_scale * mass * elements *
-         (options.beta_u_start + std::log(options.routing.variance_floor) / 2);
+  const double mass = options.half_active_share * undecided_mass(shape, routing.per_field);
+  return routing.cost_scale * mass * elements *
+         (options.beta_u_start + std::log(routing.variance_floor) / 2);
 }
 
 class EmCapsules : public CapsuleLayer {
 public:
   EmCapsules(Parameters& parameters, const std::string& name, const CapsuleLayerOptions& shape,
-             EmLayerOptions options)
-      : name_(name), connection_(shape.connection), coordinate_scale_(shape.coordinate_scale) {
-    EmRouting& routing = options.routing;
-    routing.pose = shape.pose;
-    if (options.cost_reference > 0)
-      routing.cost_scale = options.cost_reference / undecided_mass(shape, routing.per_field);
-    routing_ = routing;
+             const EmLayerOptions& options)
+      : name_(name), connection_(shape.connection), routing_(routing_of(shape, options)),
+        coordinate_scale_(shape.coordinate_scale) {
     const std::int64_t K = connection_.kernel;
     const std::int64_t KH = connection_.shared ? 1 : K ? K : shape.children.height;
     const std::int64_t KW = connection_.shared ? 1 : K ? K : shape.children.width;
@@ -88,7 +93,7 @@ public:
     beta_u_ = parameters.add(name_ + ".beta_u", {shape.parents},
                              Initialiser::constant(options.beta_u_start));
     beta_a_ = parameters.add(name_ + ".beta_a", {shape.parents},
-                             Initialiser::constant(half_active_cost(shape, options)));
+                             Initialiser::constant(half_active_cost(shape, options, routing_)));
   }
 
   Capsules forward(Tape& tape, const Parameters& parameters, const Capsules& children, Mode mode,

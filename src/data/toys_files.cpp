@@ -7,7 +7,6 @@
 #include <mereo/io.h>
 
 #include <algorithm>
-#include <filesystem>
 
 namespace mereo {
 

@@ -1,6 +1,6 @@
 #include "explain/report.h"
-#include "io/file.h"
 
+#include "io/file.h"
 #include "io/picture_bytes.h"
 #include "report/numbers.h"
 
@@ -54,9 +54,7 @@ void remove_others(const std::string& folder, const std::set<std::string>& pictu
 } // namespace
 
 Report::Report(const std::string& folder, const LoadedModel& loaded, const std::string& checkpoint)
-    : folder_(folder), checkpoint_(checkpoint), loaded_(loaded) {
-  made_ = make_folder(folder);
-}
+    : folder_(folder), checkpoint_(checkpoint), made_(make_folder(folder)), loaded_(loaded) {}
 
 Report::~Report() {
   std::error_code ignored;

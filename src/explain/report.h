@@ -56,7 +56,7 @@ private:
                           const char* between = " and ") const;
 
   std::string folder_, checkpoint_;
-  bool made_ = false;
+  bool made_; // the folder
   const LoadedModel& loaded_;
   Tape tape_;
   std::vector<Card> cards_;

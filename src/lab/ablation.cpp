@@ -26,7 +26,7 @@ std::vector<Setting> matrix_settings(bool small) {
       whole{"routing_likelihood", 1.0};
   const Fields costly = {{"routing_beta_u_start", 2.0}, {"routing_half_active_share", 0.0}};
   std::vector<Setting> settings = {
-      {"3-iterations", "all as in the paper (toys)", {}, "1.8"},
+      {"3-iterations", "nothing left out (toys)", {}, "1.8"},
       {"1-iteration", "1 iteration (toys)", iterations(1), "9.7"},
       {"2-iterations", "2 iterations (toys)", iterations(2), "2.2"},
       {"whole-likelihood", "whole likelihood (toys)", {whole}, ""},
@@ -46,7 +46,7 @@ std::vector<Setting> matrix_settings(bool small) {
 std::vector<Setting> capsnet_settings() {
   const Fields::value_type blind{"decoder", std::int64_t(false)}, once = iterations(1)[0];
   return {
-      {"capsnet", "all as in the paper (mnist)", {}, "0.25"},
+      {"capsnet", "nothing left out (mnist)", {}, "0.25"},
       {"no-reconstruction", "no reconstruction (mnist)", {blind}, "0.35"},
       {"1-iteration", "1 iteration (mnist)", {once}, "0.29"},
       {"neither", "1 iteration, no reconstruction (mnist)", {once, blind}, "0.34"},

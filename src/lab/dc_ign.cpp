@@ -3,11 +3,12 @@
 #include "lab/experiments.h"
 
 #include <mereo/inverse_graphics.h>
+#include <mereo/ops.h>
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <limits>
+#include <utility>
 
 namespace mereo::lab {
 
@@ -16,8 +17,8 @@ namespace {
 /// Azimuths from 60 degrees left of the front to 40 degrees right of it. Over a full turn a toy's
 /// silhouette comes twice, and a latent that follows it says nothing of sine and cosine.
 constexpr const char* data_name = "toys-azimuth";
-constexpr std::array factors = {Factor::azimuth, Factor::elevation, Factor::lighting};
-constexpr std::array names = {"azimuth", "elevation", "lighting"};
+constexpr std::pair<Factor, const char*> factors[] = {
+    {Factor::azimuth, "azimuth"}, {Factor::elevation, "elevation"}, {Factor::lighting, "lighting"}};
 constexpr std::int64_t batch = 20; // pictures at most
 
 /// How much darker than the picture's edge each pixel is, twofold: black around the toy. Of a grey
@@ -68,11 +69,13 @@ DcIgnConfig config(bool small) {
 /// tells the factor, of the toys of training and of others.
 Values judge(DcIgn& network, const Sets& sets, bool clamped) {
   Values values;
-  for (std::size_t f = 0; f < factors.size(); ++f) {
-    const LatentFitOptions fit{.latent = clamped ? std::int64_t(factors[f]) : -1};
-    const std::string name = names[f];
-    values[name] = fit_latent(network, sets.training, sets.training, factors[f], fit).r2;
-    values[name + ", new toys"] = fit_latent(network, sets.training, sets.test, factors[f], fit).r2;
+  for (const auto& [factor, name] : factors) {
+    const LatentFitOptions fit{.latent = clamped ? std::int64_t(factor) : -1};
+    const auto r2 = [&](const Dataset& told) {
+      return fit_latent(network, sets.training, told, factor, fit).r2;
+    };
+    values[name] = r2(sets.training);
+    values[name + std::string(", new toys")] = r2(sets.test);
   }
   return values;
 }
@@ -86,16 +89,13 @@ void draw_latents(DcIgn& network, const Dataset& data, const std::string& path) 
   data.copy_image(data.count / 2, picture.data());
   Tape tape;
   const Tensor code = network.encode(tape, picture, Mode::evaluation).mean.value();
-  const Tensor z({std::int64_t(factors.size()) * columns, latents});
+  const Tensor z({std::ssize(factors) * columns, latents});
   for (std::int64_t row = 0; row < z.shape()[0]; ++row) {
     std::copy_n(code.data(), latents, z.data() + row * latents);
     z.data()[row * latents + row / columns] = real(row % columns - columns / 2) * real(0.4);
   }
-  const Variable logits = network.decode(tape, tape.constant(z), Mode::evaluation);
-  const Tensor decoded({z.shape()[0], size, size, 1});
-  std::transform(logits.data(), logits.data() + decoded.elements(), decoded.data(),
-                 [](real x) { return 1 / (1 + std::exp(-x)); });
-  write_png(path, contact_sheet(decoded, columns));
+  const Variable decoded = sigmoid(tape, network.decode(tape, tape.constant(z), Mode::evaluation));
+  write_png(path, contact_sheet(decoded.value().reshape({z.shape()[0], size, size, 1}), columns));
 }
 
 using Clock = std::chrono::steady_clock;
@@ -110,7 +110,7 @@ TrainProgress progress(std::int64_t step, std::int64_t steps, double loss,
   progress.batches = steps;
   progress.loss = progress.mean_loss = loss;
   progress.mean_error_percent = progress.validation_error_percent = none;
-  progress.images_per_second = double(step * batch) / seconds;
+  progress.images_per_second = none; // mini-batches differ in size
   progress.seconds_left = seconds / double(step) * double(steps - step);
   return progress;
 }
@@ -139,10 +139,8 @@ Values train_and_judge(Lab& lab, const Sets& sets, std::uint64_t seed, bool clam
 
 Report dc_ign(Lab& lab) {
   const Sets sets = load(lab, config(lab.small()).size);
-  const std::int64_t steps =
-      lab.options().epochs > 0
-          ? std::max<std::int64_t>(1, lab.options().epochs * sets.training.count / batch)
-          : (lab.small() ? 5000 : 60000);
+  const std::int64_t asked = lab.options().epochs, epochs = asked ? asked : lab.small() ? 12 : 150;
+  const std::int64_t steps = std::max<std::int64_t>(1, epochs * sets.training.count / batch);
   Report report{.title = "mini-batches",
                 .method = "DC-IGN on toys seen from the front, one picture of each pair, its "
                           "background taken away. Share of the variance (R²) of azimuth, elevation "
@@ -150,7 +148,7 @@ Report dc_ign(Lab& lab) {
                           "of others: where latents are clamped, the one that training left free "
                           "for it; otherwise the one that varies most when only this factor does.",
                 .columns = {}};
-  for (const char* name : names)
+  for (const auto& [factor, name] : factors)
     for (const char* toys : {"", ", new toys"})
       report.columns.push_back({std::string(name) + toys, 2});
   for (const auto& [name, clamped] : {std::pair{"dc-ign", true}, {"dc-ign-free", false}}) {

@@ -6,7 +6,7 @@ const std::vector<Experiment>& experiments() {
   static const std::vector<Experiment> list = {
       {"ablation",
        "What do routing iterations, matrix poses, coordinate addition and the spread loss bring?",
-       "50 minutes", "eleven days", ablation},
+       "70 minutes", "eleven days", ablation},
       {"viewpoint", "Who errs less on viewpoints that were never seen in training?", "20 minutes",
        "four days", viewpoint},
       {"linearity", "Is the true rotation a linear function of a capsule's pose?", "8 minutes",

@@ -13,7 +13,7 @@
 
 namespace mereo::lab {
 
-/// small: all experiments with three seeds in some two hours on two cores. full: the networks of
+/// small: all experiments with three seeds in some three hours on two cores. full: the networks of
 /// the papers and all of the data.
 enum class Budget { small, full };
 

@@ -1,6 +1,6 @@
 #include "train/run_folder.h"
-#include "io/file.h"
 
+#include "io/file.h"
 #include "train/fields.h"
 #include "train/run_report.h"
 
