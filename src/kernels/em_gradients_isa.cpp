@@ -98,6 +98,12 @@ MEREO_VERB V grad_vote(const Pose& p, const EmShape& shape, const EmPlace& place
   const float* term = pass.terms + at * (1 + terms * p.vote) * lanes;
   const float* weights = pass.weights + (i * place.parents * blocks + n) * lanes;
   const V uniform = broadcast(place.uniform * place.activations[i]), half = broadcast(0.5f);
+  V r[T > 1 ? T : 1], l[T > 1 ? T : 1]; // once, not after each store to grad
+#pragma GCC unroll 4
+  for (int t = 1; t < T; ++t) {
+    r[t] = load(weights + (t - 1) * 2 * pass.stride);
+    l[t] = load(weights + ((t - 1) * 2 + 1) * pass.stride);
+  }
   V slope[2] = {load(term), zero()};
   for_deviations<panel_rows>(
       p, place.poses + i * p.child, w, parent,
@@ -109,13 +115,13 @@ MEREO_VERB V grad_vote(const Pose& p, const EmShape& shape, const EmPlace& place
         x += 2 * lanes;
 #pragma GCC unroll 4
         for (Index t = 1; t < iterations; ++t) {
-          const V r = load(weights + (t - 1) * 2 * pass.stride);
-          const V l = load(weights + ((t - 1) * 2 + 1) * pass.stride);
-          constant = fma(r, load(x), constant);
-          factor = fma(r, load(x + lanes), factor);
-          factor = fma(l, load(x + 2 * lanes), factor);
+          const V rt = T ? r[T ? t : 0] : load(weights + (t - 1) * 2 * pass.stride);
+          const V lt = T ? l[T ? t : 0] : load(weights + ((t - 1) * 2 + 1) * pass.stride);
+          constant = fma(rt, load(x), constant);
+          factor = fma(rt, load(x + lanes), factor);
+          factor = fma(lt, load(x + 2 * lanes), factor);
           if (t > 1)
-            constant = fma(l, load(x + 3 * lanes), constant);
+            constant = fma(lt, load(x + 3 * lanes), constant);
           x += (t > 1 ? 4 : 3) * lanes;
         }
         store(grad + h * lanes, fma(factor, d, constant));

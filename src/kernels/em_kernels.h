@@ -46,6 +46,9 @@ struct EmPlace {
 ///   volume  1/2 sum log var
 enum EmTail { em_logit, em_energy, em_mass, em_volume, em_tail };
 
+/// Types of parents in a block, at most: floats in a register of 512 bits.
+inline constexpr int em_most_lanes = 16;
+
 /// Added to the mass wherever it divides: a parent whose children are all off stays finite.
 inline constexpr real em_mass_epsilon = real(1e-7);
 

@@ -12,6 +12,8 @@ namespace { // internal linkage, see lanes.h
 
 using Index = std::int64_t;
 
+static_assert(lanes <= em_most_lanes);
+
 /// Rows of a panel, four columns wide, whose votes are in registers at once.
 constexpr int panel_rows = lanes >= 4 ? lanes / 4 : 1;
 

@@ -66,8 +66,9 @@ struct Backward {
   void run() const {
     const Index T = layout.options.iterations;
     std::fill_n(grad_child_activations, layout.grid.places() * layout.shape.child_types, real(0));
+    std::fill_n(sums, layout.sums_size, real(0)); // no E-step follows the last iteration
     for (Index t = T - 1; t > 0; --t) {
-      m_step(t, t + 1 < T);
+      m_step(t);
       move_origin(t);
       std::fill_n(sums, layout.sums_size, real(0));
       for_places([&](const EmPlace& place, Index n) {
@@ -81,7 +82,7 @@ struct Backward {
         layout.kernel.slopes(layout.shape, place, layout.transforms, pass, memory);
       });
     }
-    m_step(0, T > 1);
+    m_step(0);
     gather_terms();
     for_places([&](const EmPlace& place, Index n) {
       const Index first = n * layout.shape.child_types;
@@ -111,54 +112,67 @@ struct Backward {
   }
 
   /// gamma, alpha, beta of iteration t, and the gradients of beta_u and beta_a.
-  void m_step(Index t, bool routed) const {
+  void m_step(Index t) const {
     for (Index n = 0; n < layout.records; ++n) {
-      const Index lanes = layout.lanes, types = n % layout.blocks * lanes;
-      const Index used = std::min(lanes, layout.shape.parent_types - types);
-      real* record = records + t * layout.sums_size + n * (1 + 2 * layout.vote) * lanes;
-      std::fill_n(record, (1 + 2 * layout.vote) * lanes, real(0));
-      for (Index l = 0; l < used; ++l)
-        m_step_of(t, n, l, routed, record + l);
+      real* record = records + t * layout.sums_size + n * (1 + 2 * layout.vote) * layout.lanes;
+      std::fill_n(record, (1 + 2 * layout.vote) * layout.lanes, real(0));
+      m_step_of(t, n, record);
     }
   }
 
-  void m_step_of(Index t, Index n, Index l, bool routed, real* record) const {
+  void m_step_of(Index t, Index n, real* record) const {
     const Index H = layout.vote, lanes = layout.lanes;
-    const real* parent = parents(t) + n * (2 * H + em_tail) * lanes + l;
-    const real* tail = parent + 2 * H * lanes;
-    const real* sum = sums + n * (1 + 2 * H) * lanes + l;
-    const EmStep step = layout.step(int(t));
-    const Index type = n % layout.blocks * lanes + l;
+    const Index type = n % layout.blocks * lanes; // the first
+    const Index used = std::min(lanes, layout.shape.parent_types - type);
     const Index out = n / layout.blocks * layout.shape.parent_types + type;
-
-    const real mass = tail[em_mass * lanes], divisor = mass + em_mass_epsilon;
-    const real inactive = 1 / (1 + std::exp(tail[em_energy * lanes])); // 1 - a
-    const real g0 = routed ? sum[0] : 0;
-    real grad_energy = g0 * inactive;
+    const real* parent = parents(t) + n * (2 * H + em_tail) * lanes;
+    const real* sum = sums + n * (1 + 2 * H) * lanes;
+    const real power = layout.shape.likelihood, floor = layout.step(int(t)).variance_floor;
     const bool last = t + 1 == layout.options.iterations;
-    if (last && grad_activations)
-      grad_energy += grad_activations[out] * inactive * (1 - inactive);
-    const real grad_cost = -step.inverse_temperature * grad_energy;
-    const real energy = real(H) * step.beta_u[type] + tail[em_volume * lanes];
-    grad_beta_a[type] -= grad_cost;
-    grad_beta_u[type] += grad_cost * step.cost_scale * mass * real(H);
 
-    real gamma = grad_cost * step.cost_scale * energy;
-    const real power = layout.shape.likelihood;
-    const real pull = power * g0 - grad_cost * step.cost_scale * mass;
-    for (Index h = 0; h < H; ++h) {
-      const real mean = -parent[h * lanes], precision = parent[(H + h) * lanes];
-      const real g1 = routed ? power * sum[(1 + h) * lanes] : 0;
-      const real g2 = routed ? power * sum[(1 + H + h) * lanes] : 0;
-      const real grad_variance = precision / 2 * (g2 * precision - pull);
-      real grad_mean = g1 * precision - 2 * em_mass_epsilon * mean / divisor * grad_variance;
-      if (last && grad_poses)
-        grad_mean += grad_poses[out * H + h];
-      record[(1 + h) * lanes] = grad_mean / divisor;
-      record[(1 + H + h) * lanes] = 2 * grad_variance / divisor;
-      gamma -= (1 / precision - step.variance_floor) * grad_variance / divisor;
+    real gamma[em_most_lanes], pull[em_most_lanes], scale[em_most_lanes]; // scale = 1 / N
+    for (Index l = 0; l < used; ++l) {
+      const real given = last && grad_activations ? grad_activations[out + l] : real(0);
+      const CostGradient cost = cost_of(t, type + l, parent + 2 * H * lanes + l, sum[l], given);
+      gamma[l] = cost.gamma;
+      pull[l] = power * sum[l] + cost.volume;
+      scale[l] = 1 / (parent[(2 * H + em_mass) * lanes + l] + em_mass_epsilon);
     }
-    record[0] = gamma;
+    for (Index h = 0; h < H; ++h) {
+      real *alpha = record + (1 + h) * lanes, *beta = alpha + H * lanes;
+      for (Index l = 0; l < used; ++l) {
+        const Index at = h * lanes + l;
+        const real mean = -parent[at], precision = parent[H * lanes + at];
+        const real g1 = power * sum[lanes + at], g2 = power * sum[(1 + H) * lanes + at];
+        const real grad_variance = precision / 2 * (g2 * precision - pull[l]) * scale[l]; // / N
+        alpha[l] = (g1 * precision - 2 * em_mass_epsilon * mean * grad_variance) * scale[l];
+        beta[l] = 2 * grad_variance;
+        gamma[l] -= (1 / precision - floor) * grad_variance;
+      }
+    }
+    std::copy_n(gamma, used, record);
+    if (last && grad_poses)
+      for (Index l = 0; l < used; ++l)
+        for (Index h = 0; h < H; ++h)
+          record[(1 + h) * lanes + l] += grad_poses[(out + l) * H + h] * scale[l];
+  }
+
+  struct CostGradient {
+    real gamma;  // its part that does not come from variances
+    real volume; // of the volume: lambda grad z scale S
+  };
+
+  /// Through the cost of a parent, `g0` and `given` being the gradients of log a and of a.
+  CostGradient cost_of(Index t, Index type, const real* tail, real g0, real given) const {
+    const EmStep step = layout.step(int(t));
+    const real H = real(layout.vote), mass = tail[em_mass * layout.lanes];
+    const real inactive = 1 / (1 + std::exp(tail[em_energy * layout.lanes])); // 1 - a
+    const real grad_energy = (g0 + given * (1 - inactive)) * inactive;
+    const real grad_cost = -step.inverse_temperature * grad_energy;
+    const real energy = H * step.beta_u[type] + tail[em_volume * layout.lanes];
+    grad_beta_a[type] -= grad_cost;
+    grad_beta_u[type] += grad_cost * step.cost_scale * mass * H;
+    return {grad_cost * step.cost_scale * energy, -grad_cost * step.cost_scale * mass};
   }
 
   /// coefficients: gamma, alpha, beta / 2 of iteration t about the means of t - 1.
@@ -170,12 +184,16 @@ struct Backward {
       const real* now = parents(t) + n * (2 * H + em_tail) * lanes;
       real* out = coefficients + n * size * lanes;
       std::copy_n(record, lanes, out);
-      for (Index m = 0; m < H * lanes; ++m) {
-        const real move = now[m] - before[m]; // negative means: mu^(t-1) - mu^t
-        const real alpha = record[lanes + m], half = record[(1 + H) * lanes + m] / 2;
-        out[m % lanes] += move * (alpha + half * move);
-        out[lanes + m] = alpha + 2 * half * move;
-        out[(1 + H) * lanes + m] = half;
+      for (Index h = 0; h < H; ++h) {
+        record += lanes;
+        real *linear = out + (1 + h) * lanes, *square = linear + H * lanes;
+        for (Index l = 0; l < lanes; ++l) {
+          const real move = now[h * lanes + l] - before[h * lanes + l]; // mu^(t-1) - mu^t
+          const real alpha = record[l], half = record[H * lanes + l] / 2;
+          out[l] += move * (alpha + half * move);
+          linear[l] = alpha + 2 * half * move;
+          square[l] = half;
+        }
       }
     }
   }
@@ -187,31 +205,32 @@ struct Backward {
       real* out = terms + n * (1 + count * H) * lanes;
       std::copy_n(records + n * (1 + 2 * H) * lanes, lanes, out);
       for (Index h = 0; h < H; ++h)
-        for (Index l = 0; l < lanes; ++l)
-          gather_terms_of(n, h * lanes + l, out + (1 + h * count) * lanes + l);
+        gather_terms_of(n, h * lanes, out + (1 + h * count) * lanes);
     }
   }
 
   void gather_terms_of(Index n, Index element, real* out) const {
     const Index H = layout.vote, lanes = layout.lanes;
-    const auto parent = [&](Index t) {
+    const auto parent = [&](Index t) { // negative means
       return parents(t) + n * (2 * H + em_tail) * lanes + element;
     };
-    const real origin = *parent(0);
+    const real* origin = parent(0);
     for (Index t = 0; t < layout.options.iterations; ++t) {
-      const real* record = records + t * layout.sums_size + (n * (1 + 2 * H) + 1) * lanes + element;
-      const real alpha = record[0], beta = record[H * lanes];
-      *out = alpha + beta * (*parent(t) - origin); // negative means
-      out[lanes] = beta;
-      out += 2 * lanes;
+      const real* alpha = records + t * layout.sums_size + (n * (1 + 2 * H) + 1) * lanes + element;
+      const real *beta = alpha + H * lanes, *now = parent(t);
+      for (Index l = 0; l < lanes; ++l)
+        out[l] = alpha[l] + beta[l] * (now[l] - origin[l]);
+      out = std::copy_n(beta, lanes, out + lanes);
       if (t == 0)
         continue;
-      const real precision = layout.shape.likelihood * parent(t - 1)[H * lanes];
-      *out = -precision;
+      const real *before = parent(t - 1), *precision = before + H * lanes;
+      for (Index l = 0; l < lanes; ++l)
+        out[l] = -layout.shape.likelihood * precision[l];
       out += lanes;
       if (t == 1)
         continue;
-      *out = -precision * (*parent(t - 1) - origin);
+      for (Index l = 0; l < lanes; ++l)
+        out[l] = -layout.shape.likelihood * precision[l] * (before[l] - origin[l]);
       out += lanes;
     }
   }
