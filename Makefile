@@ -248,6 +248,7 @@ goldens: ## make tests/golden/ anew with PyTorch
 	@$(PYTHON) tools/make_goldens.py
 	@$(PYTHON) tools/make_matrix_goldens.py
 	@$(PYTHON) tools/make_cnn_goldens.py
+	@$(PYTHON) tools/make_dc_ign_goldens.py
 
 # The fuzzers, in a build of their own. What they find is kept in build/fuzz/corpus, a crash in
 # build/fuzz; one that is fixed belongs in tests/fuzz/seeds.
