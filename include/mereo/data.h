@@ -13,10 +13,10 @@ namespace mereo {
 
 /// How a picture of a NORB set was taken, in the codes of its files.
 struct Viewpoint {
-  std::int32_t instance;  // which object of its class, from 0
+  std::int32_t instance;  // which object of its class, 0 to 9
   std::int32_t elevation; // of the camera, 0 to 8: 30 to 70 degrees in steps of 5
   std::int32_t azimuth;   // 0, 2, ..., 34: times 10 degrees
-  std::int32_t lighting;  // from 0
+  std::int32_t lighting;  // 0 to 5
 };
 
 /// Labelled pictures of one size, 8 bits a channel.
