@@ -218,6 +218,11 @@ TEST_CASE("DC-IGN says what does not fit") {
   CHECK_FALSE(error_of([&] {
                 network.decode(tape, tape.constant(Tensor(Shape{1, 7})), Mode::training);
               }).empty());
+  for (const FreeLatents& wrong : {FreeLatents{-1, 2}, {0, 9}, {1, INT64_MAX}, {INT64_MAX, 1}})
+    CHECK(has(error_of([&] {
+                network.loss(tape, some_pictures(2), wrong, {.invariance = 0}, Mode::training, {});
+              }),
+              "no such columns"));
   const Dataset data = fixture::blobs();
   for (const DcIgnTraining& wrong : {DcIgnTraining{.steps = 0},
                                      {.free_steps = -1},

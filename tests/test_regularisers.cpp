@@ -116,9 +116,12 @@ TEST_CASE("given moments are used as they are, and a channel that never varies d
   const Variable flat = batch_norm(tape, on(x), on(gain), on(bias), moments);
   CHECK(flat.data()[1] == 1);
   CHECK(moments.variance.data()[0] == 0);
+  // One value has no variance, and that of earlier batches stays.
+  moments.variance.data()[0] = 3;
   const Variable one = batch_norm(tape, on(x.rows(0, 1)), on(gain), on(bias), moments);
   CHECK(one.data()[0] == 1);
-  CHECK(moments.variance.data()[0] == 0);
+  CHECK(moments.mean.data()[0] == 7);
+  CHECK(moments.variance.data()[0] == 3);
 }
 
 TEST_CASE("batch normalisation has the same bits on any number of threads") {
