@@ -122,7 +122,7 @@ struct AffineRanges {
 
 /// The pictures (of one channel), transformed and placed on a black field of side x side, anywhere
 /// where no ink leaves it. Sampled bilinearly at 2x2 places of each pixel. Throws Error for
-/// pictures of several channels, and for ranges that are no numbers or lead to nothing.
+/// pictures of several channels, a side not in [1, 16384], and ranges that lead to nothing.
 Dataset transform_digits(const Dataset& pictures, std::int64_t side = 40,
                          const AffineRanges& ranges = {}, std::uint64_t seed = 1);
 
