@@ -248,6 +248,13 @@ cmp -s first.json lab/small/dc-ign.json || fail 'DC-IGN that is done is measured
 expect 'DC-IGN of fewer pictures' 0 'the same, nothing clamped' dc_ign --train-limit 30
 cmp -s first.json lab/small/dc-ign.json && fail 'DC-IGN of fewer pictures reports what more gave'
 expect 'results without a place' 1 'no place' lab --readme lab/small/ablation.json
+"$BUILD/render" faces --out only/faces --train 20 --test 60 >out 2>err || fail 'render faces for the lab'
+everything() { "$BUILD/lab" all --data-dir only --seeds 1 --epochs 1 --threads 1 --out partly "$@"; }
+expect 'all experiments that can be run' 1 'lab all: 7 of 8 experiments were left out' everything --readme lab.md
+[ "$(grep -c '^  [a-z-]*: only/.* is missing (' out)" = 7 ] || fail 'lab all does not say why experiments are left out'
+grep -q '^  affine: .*tools/fetch.sh mnist' out || fail 'lab all does not say how to get MNIST'
+[ -s partly/small/scramble.png ] || fail 'lab all does not run what can be run'
+grep -q 'AUROC' lab.md || fail 'lab all does not write down what could be run'
 
 # --- instruction sets
 expect 'train with an unknown instruction set' 1 'MEREO_ISA: unknown .*\[foo\]' env MEREO_ISA=foo "$BUILD/train" --out foo
