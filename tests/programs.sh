@@ -202,6 +202,7 @@ expect 'render toys' 0 'toys to test on in made/toys' "$BUILD/render" toys --out
 [ "$(wc -c <made/toys/toys-testing-dat.mat)" = $((24 + 1350 * 2 * 96 * 96)) ] || fail 'render toys: not 1350 pairs'
 expect 'a sheet of toys' 0 '1350 pictures of toys' "$BUILD/render" sheet --data toys --data-dir made --split test -o sheet.png
 expect 'a sheet of digits' 0 '260 pictures of mnist' "$BUILD/render" sheet --data mnist --columns 30 -o digits.png
+expect 'too wide a sheet' 2 'from 1 to 10000' "$BUILD/render" sheet --data mnist --columns 9223372036854775807 -o wide.png
 expect 'render faces' 0 'faces in made/faces' "$BUILD/render" faces --out made/faces --train 50 --test 10
 expect 'a sheet of scrambled faces' 0 '10 pictures of faces-scrambled' "$BUILD/render" sheet --data faces-scrambled \
   --data-dir made --split test -o faces.png

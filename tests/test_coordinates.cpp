@@ -177,4 +177,16 @@ TEST_CASE("positions are measured of networks that reconstruct one whole") {
   CHECK_THROWS_WITH_AS(measure_position(other, data), doctest::Contains("3 classes"), Error);
   CapsNet network(cross_config(0), 1);
   CHECK_THROWS_AS(measure_position(network, crosses(1)), Error);
+  // Reconstructions that are all dark have no place, and so do not stay where they are.
+  const Parameters& parameters = network.parameters();
+  for (int i = 0; i < parameters.count(); ++i)
+    if (parameters.name(i).starts_with("decoder.pixels"))
+      std::ranges::fill(parameters.value(i).values(),
+                        parameters.name(i).ends_with("bias") ? real(-10) : real(0));
+  const PositionReport dark = measure_position(network, data);
+  CHECK(dark.count == 4);
+  for (int axis = 0; axis < 2; ++axis) {
+    CHECK(std::isnan(dark.moved[axis]));
+    CHECK(std::isnan(dark.deviation[axis]));
+  }
 }

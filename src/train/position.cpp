@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 namespace mereo {
 
@@ -136,12 +137,13 @@ PositionReport measure_position(Model& model, const Dataset& data, const Positio
   PositionReport report{.count = std::ssize(samples)};
   tell_shares(samples, data.classes, report.r_squared);
   for (int axis = 0; axis < 2; ++axis) {
-    const double count = double(moves[axis].size());
-    for (const double move : moves[axis])
-      report.moved[axis] += move / count;
-    for (const double move : moves[axis])
-      report.deviation[axis] += std::pow(move - report.moved[axis], 2) / count;
-    report.deviation[axis] = std::sqrt(report.deviation[axis]);
+    const std::vector<double>& all = moves[axis];
+    const double count = double(all.size()); // none where all is dark: no number comes out
+    report.moved[axis] = std::accumulate(all.begin(), all.end(), 0.0) / count;
+    double squares = 0;
+    for (const double move : all)
+      squares += std::pow(move - report.moved[axis], 2);
+    report.deviation[axis] = std::sqrt(squares / count);
   }
   return report;
 }
