@@ -52,6 +52,35 @@ inline const Tape::Node& node_of(const Tape& tape, const std::string& layer) {
   return *found;
 }
 
+/// Gives the parameters the file's values; it has all of them and no others.
+inline void read_parameters(const TensorFile& file, const Parameters& parameters) {
+  std::size_t given = 0, wanted = 0;
+  for (const auto& [name, tensor] : file.tensors)
+    given += name.starts_with("parameter.");
+  for (int i = 0; i < parameters.count(); ++i)
+    wanted += !parameters.is_average(i);
+  REQUIRE(given == wanted);
+  for (int i = 0; i < parameters.count(); ++i) {
+    if (parameters.is_average(i)) // training does not depend on it
+      continue;
+    const Tensor& value = file.get("parameter." + parameters.name(i));
+    CAPTURE(parameters.name(i));
+    REQUIRE(value.shape().text() == parameters.value(i).shape().text());
+    std::copy_n(value.data(), value.elements(), parameters.value(i).data());
+  }
+}
+
+/// The parameters' gradients, from the last layer to the first.
+inline void require_gradients(const TensorFile& file, const Parameters& parameters,
+                              double tolerance) {
+  for (int i = parameters.count(); i-- > 0;) {
+    if (parameters.is_average(i))
+      continue;
+    const std::string name = "gradient." + parameters.name(i);
+    require_close(name, parameters.gradient(i).values(), file.get(name).values(), tolerance);
+  }
+}
+
 struct Golden {
   TensorFile file;
   std::unique_ptr<Model> model;
@@ -59,21 +88,7 @@ struct Golden {
 
   explicit Golden(const std::string& path) : file(read_safetensors(path)) {
     model = make_model(file.metadata.at("model"), file.metadata.at("config"), 1);
-    Parameters& parameters = model->parameters();
-    std::size_t given = 0, wanted = 0;
-    for (const auto& [name, tensor] : file.tensors)
-      given += name.starts_with("parameter.");
-    for (int i = 0; i < parameters.count(); ++i)
-      wanted += !parameters.is_average(i);
-    REQUIRE(given == wanted);
-    for (int i = 0; i < parameters.count(); ++i) {
-      if (parameters.is_average(i)) // training does not depend on it
-        continue;
-      const Tensor& value = file.get("parameter." + parameters.name(i));
-      CAPTURE(parameters.name(i));
-      REQUIRE(value.shape().text() == parameters.value(i).shape().text());
-      std::copy_n(value.data(), value.elements(), parameters.value(i).data());
-    }
+    read_parameters(file, model->parameters());
     for (real label : file.get("labels").values())
       labels.push_back(std::int32_t(label));
   }
@@ -90,13 +105,7 @@ inline void check_training(const Golden& golden, Tape& tape, Variable loss,
   Parameters& parameters = golden.model->parameters();
   const Tensor& images = golden.file.get("images");
   tape.backward(loss);
-  for (int i = parameters.count(); i-- > 0;) {
-    if (parameters.is_average(i))
-      continue;
-    const std::string name = "gradient." + parameters.name(i);
-    require_close(name, parameters.gradient(i).values(), golden.file.get(name).values(),
-                  tolerances.gradient);
-  }
+  require_gradients(golden.file, parameters, tolerances.gradient);
   const auto optimizer = adam(std::int64_t(parameters.values().size()));
   const Tensor& losses = golden.file.get("losses");
   for (std::int64_t step = 0; step < losses.elements(); ++step) {

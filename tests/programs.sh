@@ -202,6 +202,7 @@ expect 'render toys' 0 'toys to test on in made/toys' "$BUILD/render" toys --out
 [ "$(wc -c <made/toys/toys-testing-dat.mat)" = $((24 + 1350 * 2 * 96 * 96)) ] || fail 'render toys: not 1350 pairs'
 expect 'a sheet of toys' 0 '1350 pictures of toys' "$BUILD/render" sheet --data toys --data-dir made --split test -o sheet.png
 expect 'a sheet of digits' 0 '260 pictures of mnist' "$BUILD/render" sheet --data mnist --columns 30 -o digits.png
+expect 'too wide a sheet' 2 'from 1 to 10000' "$BUILD/render" sheet --data mnist --columns 9223372036854775807 -o wide.png
 expect 'render faces' 0 'faces in made/faces' "$BUILD/render" faces --out made/faces --train 50 --test 10
 expect 'a sheet of scrambled faces' 0 '10 pictures of faces-scrambled' "$BUILD/render" sheet --data faces-scrambled \
   --data-dir made --split test -o faces.png
@@ -248,6 +249,13 @@ cmp -s first.json lab/small/dc-ign.json || fail 'DC-IGN that is done is measured
 expect 'DC-IGN of fewer pictures' 0 'the same, nothing clamped' dc_ign --train-limit 30
 cmp -s first.json lab/small/dc-ign.json && fail 'DC-IGN of fewer pictures reports what more gave'
 expect 'results without a place' 1 'no place' lab --readme lab/small/ablation.json
+"$BUILD/render" faces --out only/faces --train 20 --test 60 >out 2>err || fail 'render faces for the lab'
+everything() { "$BUILD/lab" all --data-dir only --seeds 1 --epochs 1 --threads 1 --out partly "$@"; }
+expect 'all experiments that can be run' 1 'lab all: 7 of 8 experiments were left out' everything --readme lab.md
+[ "$(grep -c '^  [a-z-]*: only/.* is missing (' out)" = 7 ] || fail 'lab all does not say why experiments are left out'
+grep -q '^  affine: .*tools/fetch.sh mnist' out || fail 'lab all does not say how to get MNIST'
+[ -s partly/small/scramble.png ] || fail 'lab all does not run what can be run'
+grep -q 'AUROC' lab.md || fail 'lab all does not write down what could be run'
 
 # --- instruction sets
 expect 'train with an unknown instruction set' 1 'MEREO_ISA: unknown .*\[foo\]' env MEREO_ISA=foo "$BUILD/train" --out foo

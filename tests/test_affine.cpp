@@ -170,6 +170,7 @@ TEST_CASE("pictures and ranges that lead nowhere are refused; black ones and lar
   refused({.least_scale = 0});
   refused({.least_scale = 1.3});
   refused({}, 0);
+  refused({}, std::int64_t{1} << 32); // whose square is no number of pixels
   Dataset coloured = bars(1);
   coloured.channels = 2;
   coloured.width = 14;

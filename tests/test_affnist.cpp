@@ -85,6 +85,15 @@ TEST_CASE("arrays of every type of number are read, other variables are passed o
   CHECK(numbers(15, 13, little_endian(5, 8) + little_endian(7, 8)) == Numbers{5, 7});
 }
 
+TEST_CASE("what is passed over is not unpacked to its end") {
+  const Scratch scratch;
+  const std::string path = scratch.path("m.mat");
+  std::string other = mat_compressed(mat_array(9, {1, 5}, 2, "other", "first"));
+  other.back() ^= 1; // of its checksum
+  put(path, mat_start() + other + mat_affnist(2, three, labels));
+  CHECK(read_affnist({path}).count == 3);
+}
+
 TEST_CASE("files that are no MATLAB files of version 5, or not affNIST's, are errors") {
   const Scratch scratch;
   const std::string path = scratch.path("m.mat");
@@ -148,6 +157,12 @@ TEST_CASE("a damaged affNIST file is an error or a load of the right size") {
   CHECK(has(complaint(path, mat_file(mat_struct("affNISTdata",
                                                 {{"image", mat_element(14, header + tag)}}))),
             "more than it has bytes"));
+  // Nor would doubles that are stored as bytes take eight times as much as pictures may.
+  const std::string doubles = mat_header(6, {1u << 14, 1u << 14}, "");
+  const std::string bytes = little_endian(2, 4) + little_endian(1u << 28, 4);
+  CHECK(has(complaint(path, mat_file(mat_struct("affNISTdata",
+                                                {{"image", mat_element(14, doubles + bytes)}}))),
+            "too large"));
 }
 
 TEST_CASE("affnist: its test pictures are in one file or in several") {

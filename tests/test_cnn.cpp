@@ -181,7 +181,9 @@ TEST_CASE("a convolutional configuration makes the same network again, and says 
   for (const std::string wrong :
        {"\"4 5\"", "\"4,,5\"", "\"-3\"", "2.5", "\"99999999999999999999\""})
     CHECK(has(error("{\"dense\": " + wrong + "}"), "dense"));
-  CHECK(has(error(R"({"dense": "0"})"), "must be positive"));
+  CHECK(has(error(R"({"dense": "0"})"), "from 1 to"));
+  config.convolutions = {{4, 3, INT64_MAX}};
+  CHECK(has(error_of([&] { Cnn(config, 1); }), "stride of a convolution must be from 1 to"));
   CHECK(has(error(R"({"dropout": 1})"), "[0, 1)"));
   CHECK(has(error(R"({"pooling": "mean"})"), "\"max\" or \"average\""));
   CHECK(has(error(R"({"convolutions": "4x3p29"})"), "nothing is left by conv1"));

@@ -144,7 +144,7 @@ TEST_CASE("training DC-IGN makes its first latent follow azimuth, which the twin
   const Dataset data = fixture::blobs();
   DcIgnTraining options{.steps = 500, .batches = {.weights = {1, 1, 1, 1}}, .learning_rate = 5e-3};
   double first = 0, last = 0;
-  LatentFit picked;
+  std::int64_t picked = -1;
   const auto r2 = [&](bool clamp) {
     DcIgn network(small_config(), 3);
     options.clamp = clamp;
@@ -152,13 +152,14 @@ TEST_CASE("training DC-IGN makes its first latent follow azimuth, which the twin
       (step == 1 ? first : last) = loss;
       return true;
     });
-    picked = fit_latent(network, data, data, Factor::azimuth);
-    return fit_latent(network, data, data, Factor::azimuth, {.latent = 0}).r2;
+    picked = most_varying_latent(network, data, Factor::azimuth);
+    const EncodedSet encoded = encode_set(network, data);
+    return fit_latent(encoded, encoded, Factor::azimuth, 0);
   };
   const double clamped = r2(true);
   CHECK(clamped > 0.75);
   CHECK(last < 0.25 * first);
-  CHECK(picked.latent == 0);
+  CHECK(picked == 0);
   CHECK(r2(false) < clamped - 0.2);
   CHECK(last < 0.25 * first);
   set_threads(before);
@@ -185,12 +186,9 @@ TEST_CASE("a latent that never varies tells nothing") {
       std::fill_n(network.parameters().value(i).data(), network.parameters().value(i).elements(),
                   real(0));
   const Dataset data = fixture::blobs();
-  for (const Factor factor :
-       {Factor::azimuth, Factor::elevation, Factor::lighting, Factor::shape}) {
-    const LatentFit fit = fit_latent(network, data, data, factor, {.latent = 3});
-    CHECK(fit.latent == 3);
-    CHECK(std::abs(fit.r2) < 1e-6);
-  }
+  const EncodedSet encoded = encode_set(network, data);
+  for (const Factor factor : {Factor::azimuth, Factor::elevation, Factor::lighting, Factor::shape})
+    CHECK(std::abs(fit_latent(encoded, encoded, factor, 3)) < 1e-6);
 }
 
 TEST_CASE("DC-IGN says what does not fit") {
@@ -218,6 +216,11 @@ TEST_CASE("DC-IGN says what does not fit") {
   CHECK_FALSE(error_of([&] {
                 network.decode(tape, tape.constant(Tensor(Shape{1, 7})), Mode::training);
               }).empty());
+  for (const FreeLatents& wrong : {FreeLatents{-1, 2}, {0, 9}, {1, INT64_MAX}, {INT64_MAX, 1}})
+    CHECK(has(error_of([&] {
+                network.loss(tape, some_pictures(2), wrong, {.invariance = 0}, Mode::training, {});
+              }),
+              "no such columns"));
   const Dataset data = fixture::blobs();
   for (const DcIgnTraining& wrong : {DcIgnTraining{.steps = 0},
                                      {.free_steps = -1},
@@ -225,13 +228,17 @@ TEST_CASE("DC-IGN says what does not fit") {
                                      {.clamping = {.invariance = -1}},
                                      {.batches = {.batch = 1}}})
     CHECK_FALSE(error_of([&] { train_dc_ign(network, data, wrong); }).empty());
-  CHECK_FALSE(
-      error_of([&] { fit_latent(network, data, data, Factor::azimuth, {.latent = 8}); }).empty());
-  CHECK_FALSE(
-      error_of([&] { fit_latent(network, data, data, Factor::azimuth, {.bins = 1}); }).empty());
+  const EncodedSet encoded = encode_set(network, data, 30), first = encode_set(network, data, 1);
+  CHECK(encoded.latents.shape() == Shape{30, 8});
+  for (const std::int64_t latent : {-1, 8})
+    CHECK(has(error_of([&] { fit_latent(encoded, encoded, Factor::azimuth, latent); }),
+              "no such latent"));
+  CHECK(has(error_of([&] { fit_latent(encoded, encoded, Factor::azimuth, 0, 1); }), "two bins"));
+  CHECK(has(error_of([&] { fit_latent(encoded, first, Factor::azimuth, 0); }), "does not vary"));
+  CHECK(has(error_of([&] { encode_set(network, data, 0); }), "pictures"));
   Dataset blind = data;
   blind.viewpoints.clear();
-  CHECK(has(error_of([&] { fit_latent(network, data, blind, Factor::azimuth); }), "viewpoints"));
+  CHECK(has(error_of([&] { encode_set(network, blind); }), "viewpoints"));
   DcIgnConfig three = small_config();
   three.latents = 3;
   CHECK(has(error_of([&] { latents_of(Factor::shape, three); }), "4 or more"));

@@ -166,6 +166,9 @@ TEST_CASE("solids: bad input is an Error") {
   CHECK(error_of([] {
           mesh_of(Solid::cone({1, 1, 1}), 2, 1);
         }).find("segments") != std::string::npos);
+  CHECK(error_of([] {
+          mesh_of(Solid::ellipsoid({1, 1, 1}), 1 << 20, 1);
+        }).find("4096") != std::string::npos);
   Scene scene;
   Mesh broken = mesh_of(Solid::box({1, 1, 1}), 8, 1);
   broken.triangles[0][0] = 24;

@@ -318,6 +318,14 @@ TEST_CASE("rendering: bad input is an Error") {
   Surfaces surfaces;
   CHECK(error_of([&] { rasterise(scene, camera, 0, surfaces); }).find("1 to 16") !=
         std::string::npos);
+  const auto refused = [&](const Camera& wrong, const char* why) {
+    CHECK(error_of([&] { rasterise(scene, wrong, 16, surfaces); }).find(why) != std::string::npos);
+  };
+  refused(Camera::orthographic({}, 1 << 28, 1, 1), "16384");
+  refused(Camera{}, "0 x 0");
+  Camera at_eye = Camera::perspective({}, 4, 3, 1);
+  at_eye.nearest = 0;
+  refused(at_eye, "nearest 0");
   rasterise(scene, camera, 1, surfaces);
   std::vector<float> small(11);
   CHECK(error_of([&] { shade(surfaces, {}, 0, small); }).find("4 x 3") != std::string::npos);

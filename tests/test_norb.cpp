@@ -200,6 +200,21 @@ TEST_CASE("a NORB set is pairs as two channels, labels, class names and viewpoin
                        doctest::Contains("is empty"), Error);
 }
 
+TEST_CASE("facts of a picture that no NORB set has are an error that names the file") {
+  const Scratch scratch;
+  const NorbPaths paths = norb_paths("toys", Split::train, scratch.folder());
+  put_set(paths, 1, 6);
+  for (const std::string& wrong :
+       {norb_info({10, 0, 0, 0}), norb_info({0, 9, 0, 0}), norb_info({0, 0, 36, 0}),
+        norb_info({0, 0, 3, 0}), norb_info({0, 0, 0, 6}), norb_info({0, 0, 0, -1})}) {
+    put(paths.info, wrong);
+    CHECK_THROWS_WITH_AS(read_norb(paths.dat, paths.cat, paths.info),
+                         doctest::Contains(paths.info.c_str()), Error);
+  }
+  put(paths.info, norb_info({9, 8, 34, 5}));
+  CHECK(read_norb(paths.dat, paths.cat, paths.info).viewpoints[0].lighting == 5);
+}
+
 TEST_CASE("NORB pictures of 96x96 are halved by the mean of each 2x2 pixels") {
   const Scratch scratch;
   const NorbPaths paths = norb_paths("toys", Split::train, scratch.folder());

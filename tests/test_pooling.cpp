@@ -147,4 +147,11 @@ TEST_CASE("pooling says what it cannot do") {
   CHECK(error({1, 1, 2, 3}, {.padding = Padding::same}).empty());
   CHECK_FALSE(error({2, 2, 2, 3}, {.stride = 0}).empty());
   CHECK_FALSE(error({2, 2, 2, 3}, {.kernel = 0}).empty());
+  CHECK(error({1, 3, 3, 1}, {.kernel = 1 << 30, .padding = Padding::same}).empty());
+  for (const PoolingOptions& huge : {PoolingOptions{.kernel = INT64_MAX, .padding = Padding::same},
+                                     {.stride = INT64_MAX, .padding = Padding::same}})
+    CHECK(error({1, 3, 3, 1}, huge).find("2^30") != std::string::npos);
+  CHECK(error_of([&] {
+          upsample(tape, tape.constant(Tensor(Shape{1, 2, 2, 1})), INT64_MAX);
+        }).find("2^30") != std::string::npos);
 }

@@ -2,7 +2,7 @@
 #include "error_of.h"
 
 #include <mereo/isa.h>
-#include <mereo/ops.h>
+#include <mereo/nn.h>
 
 #include <doctest/doctest.h>
 
@@ -116,9 +116,34 @@ TEST_CASE("given moments are used as they are, and a channel that never varies d
   const Variable flat = batch_norm(tape, on(x), on(gain), on(bias), moments);
   CHECK(flat.data()[1] == 1);
   CHECK(moments.variance.data()[0] == 0);
+  // One value has no variance, and that of earlier batches stays.
+  moments.variance.data()[0] = 3;
   const Variable one = batch_norm(tape, on(x.rows(0, 1)), on(gain), on(bias), moments);
   CHECK(one.data()[0] == 1);
-  CHECK(moments.variance.data()[0] == 0);
+  CHECK(moments.mean.data()[0] == 7);
+  CHECK(moments.variance.data()[0] == 3);
+}
+
+TEST_CASE("a running variance stays as it is where a batch has one value a channel") {
+  Parameters parameters;
+  const BatchNormLayer layer(parameters, "norm", 2);
+  parameters.allocate(1);
+  const auto average = [&](int index, std::int64_t c) { return parameters.value(index).data()[c]; };
+  enum { gain, bias, mean, variance };
+  const Tensor images({3, 2}, std::vector<real>{1, 5, 2, 3, 6, 1});
+  Tape tape;
+  const auto step = [&](const Tensor& x) {
+    tape.reset();
+    layer.forward(tape, parameters, tape.constant(x), Mode::training);
+    parameters.step_averages();
+  };
+  step(images);
+  CHECK(average(mean, 0) == doctest::Approx(0.3));
+  CHECK(average(variance, 0) == doctest::Approx(0.9 + 0.1 * 7));
+  const real before = average(variance, 0);
+  step(images.rows(1, 2));
+  CHECK(average(mean, 0) == doctest::Approx(0.9 * 0.3 + 0.1 * 2));
+  CHECK(average(variance, 0) == before);
 }
 
 TEST_CASE("batch normalisation has the same bits on any number of threads") {

@@ -10,6 +10,7 @@ using namespace mereo;
 const char* const more_help = R"(
 What networks have learnt stays in OUT/BUDGET/DATA/NETWORK-SEED, run folders as train writes them: an
 experiment that was interrupted goes on where it was, and one that is finished only reports again.
+Of all experiments, those whose data is not there are left out, and named at the end.
 Its results are in OUT/BUDGET: EXPERIMENT.md, .json (all numbers, by seed) and .png.
 
   lab --list
@@ -115,6 +116,27 @@ void run(const lab::Experiment& experiment, const Arguments& a, LabProgress& pro
   std::fflush(stdout);
 }
 
+/// Runs what was asked for; of all experiments those that can be run, and tells which cannot, with
+/// what keeps them from it, such as data that is missing: "NAME: why", a line each.
+std::vector<std::string> run_asked(const Arguments& a, LabProgress& progress) {
+  std::vector<std::string> left_out;
+  for (const lab::Experiment& experiment : lab::experiments()) {
+    if (a.experiment != "all" && a.experiment != experiment.name)
+      continue;
+    try {
+      run(experiment, a, progress);
+    } catch (const Error& error) {
+      if (a.experiment != "all")
+        throw;
+      progress.clear();
+      left_out.push_back(std::string(experiment.name) + ": " + error.what());
+      std::printf("\nleft out: %s\n", left_out.back().c_str());
+      std::fflush(stdout);
+    }
+  }
+  return left_out;
+}
+
 /// All results of this budget that are there, in the order of the experiments.
 void write_readme(const Arguments& a) {
   std::string results;
@@ -152,10 +174,9 @@ int run(int argc, char** argv) {
   set_threads(a.threads);
   cli::catch_stop_signals();
   LabProgress progress(a.quiet);
+  std::vector<std::string> left_out;
   try {
-    for (const lab::Experiment& experiment : lab::experiments())
-      if (a.experiment == "all" || a.experiment == experiment.name)
-        run(experiment, a, progress);
+    left_out = run_asked(a, progress);
   } catch (const lab::Stopped&) {
     progress.clear();
     std::printf("stopped and saved; the same command goes on from here\n");
@@ -163,7 +184,15 @@ int run(int argc, char** argv) {
   }
   if (!a.readme.empty())
     write_readme(a);
-  return 0;
+  if (left_out.empty())
+    return 0;
+  std::printf("left out:\n");
+  for (const std::string& line : left_out)
+    std::printf("  %s\n", line.c_str());
+  std::fflush(stdout);
+  throw Error("lab all", std::to_string(left_out.size()) + " of " +
+                             std::to_string(lab::experiments().size()) +
+                             " experiments were left out");
 }
 
 } // namespace

@@ -235,12 +235,18 @@ def write_golden(path, model, config, p, random, forward, check_is_telling):
     print(f"{path}: {path.stat().st_size} bytes, losses {losses[0]:.6f} ... {losses[-1]:.6f}")
 
 
-def write_goldens(description, model, defaults, configs, draw_parameters, forward, check_is_telling):
-    """One file for each configuration, in the folder that the command line names."""
+def folder_to_write_to(description):
+    """The one that the command line names."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("folder", nargs="?", type=Path, default=Path(__file__).parent.parent / "tests/golden")
     folder = parser.parse_args().folder
     folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def write_goldens(description, model, defaults, configs, draw_parameters, forward, check_is_telling):
+    """One file for each configuration, in the folder that the command line names."""
+    folder = folder_to_write_to(description)
     for seed, (name, changes) in enumerate(configs.items()):
         config = {**defaults, **changes}
         random = torch.Generator().manual_seed(seed)

@@ -158,7 +158,7 @@ void describe_sheet(CLI::App& command, SheetArguments& a) {
       ->check(cli::one_of({"train", "test"}))
       ->capture_default_str();
   command.add_option("--columns", a.columns, "Pictures of each class")
-      ->check(cli::whole(1))
+      ->check(cli::whole(1, 10000))
       ->capture_default_str();
   command
       .add_option("--image-size", a.image_size,

@@ -13,10 +13,10 @@ namespace mereo {
 
 /// How a picture of a NORB set was taken, in the codes of its files.
 struct Viewpoint {
-  std::int32_t instance;  // which object of its class, from 0
+  std::int32_t instance;  // which object of its class, 0 to 9
   std::int32_t elevation; // of the camera, 0 to 8: 30 to 70 degrees in steps of 5
   std::int32_t azimuth;   // 0, 2, ..., 34: times 10 degrees
-  std::int32_t lighting;  // from 0
+  std::int32_t lighting;  // 0 to 5
 };
 
 /// Labelled pictures of one size, 8 bits a channel.
@@ -122,7 +122,7 @@ struct AffineRanges {
 
 /// The pictures (of one channel), transformed and placed on a black field of side x side, anywhere
 /// where no ink leaves it. Sampled bilinearly at 2x2 places of each pixel. Throws Error for
-/// pictures of several channels, and for ranges that are no numbers or lead to nothing.
+/// pictures of several channels, a side not in [1, 16384], and ranges that lead to nothing.
 Dataset transform_digits(const Dataset& pictures, std::int64_t side = 40,
                          const AffineRanges& ranges = {}, std::uint64_t seed = 1);
 

@@ -124,7 +124,7 @@ struct Mesh {
 };
 
 /// The mesh of a solid, in the part's frame; round ones have that many corners around. Throws Error
-/// for fewer than 3 segments, a ratio out of range, or a form that flattens.
+/// unless there are 3 to 4096, for a ratio out of range, and for a form that flattens.
 Mesh mesh_of(const Solid& solid, int segments, double albedo);
 
 /// The mesh where a pose takes it; mirrored, it keeps its outside. Throws Error when it flattens.
@@ -214,7 +214,8 @@ struct Surfaces {
 };
 
 /// Fills surfaces, whose memory is used again. A point on the edge between two triangles belongs to
-/// exactly one of them. Throws Error unless 1 <= samples <= 16.
+/// exactly one of them. Throws Error unless 1 <= samples <= 16, the picture has 1 to 16384 pixels a
+/// side, and a perspective camera's nearest is positive.
 void rasterise(const Scene& scene, const Camera& camera, int samples, Surfaces& surfaces);
 
 /// Lights the surfaces: the mean over the samples of each pixel, (height, width), not clamped. One

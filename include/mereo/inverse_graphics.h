@@ -34,26 +34,28 @@ FreeLatents latents_of(Factor factor, const DcIgnConfig& config);
 void train_dc_ign(DcIgn& network, const Dataset& training, const DcIgnTraining& options,
                   const std::function<bool(std::int64_t, double)>& progress = nullptr);
 
-/// How well one latent tells a factor.
-struct LatentFit {
-  std::int64_t latent = 0;
-  /// Share of the factor's variance that is explained; below zero where the mean explains more.
-  double r2 = 0;
+/// What the encoder makes of some pictures of a set, spread evenly over it.
+struct EncodedSet {
+  const Dataset* data; // outlives this
+  std::vector<std::int64_t> pictures;
+  Tensor latents; // their means (pictures, latents)
 };
 
-struct LatentFitOptions {
-  /// -1: the one that varies most in mini-batches in which only this factor varies, as the paper
-  /// picks one for the entangled twin.
-  std::int64_t latent = -1;
-  /// Pictures of each set, spread evenly over it; and quantiles of the latent.
-  std::int64_t pictures = 4000, bins = 24;
-};
+/// Encodes so many pictures, or all when there are no more. Throws Error where there are none, and
+/// where their viewpoints are not known.
+EncodedSet encode_set(const DcIgn& network, const Dataset& data, std::int64_t pictures = 4000);
 
-/// Fits the factor as a function of one latent, constant between its quantiles, on one set, and
-/// tells R2 of that function on another one. The target is, of azimuth, its sine and cosine, of
-/// elevation the angle, of lighting which of them it is, and of shape which class. Throws Error
-/// where viewpoints are not known or options are out of range.
-LatentFit fit_latent(DcIgn& network, const Dataset& training, const Dataset& test, Factor factor,
-                     const LatentFitOptions& options = {});
+/// The latent that varies most in mini-batches of these pictures in which only this factor varies,
+/// as the paper picks one for the entangled twin.
+std::int64_t most_varying_latent(const DcIgn& network, const Dataset& data, Factor factor);
+
+/// How well one latent tells a factor: fitted as a function of it, constant between so many of its
+/// quantiles, to one set, and told of another one. The target is, of azimuth, its sine and cosine,
+/// of elevation the angle, of lighting which of them it is, and of shape which class. Returns the
+/// share of its variance that is explained (R2), below zero where the mean explains more. Throws
+/// Error for a latent that is not there, fewer than two bins, and a factor that does not vary in
+/// the pictures to judge by.
+double fit_latent(const EncodedSet& training, const EncodedSet& test, Factor factor,
+                  std::int64_t latent, std::int64_t bins = 24);
 
 } // namespace mereo

@@ -93,7 +93,7 @@ struct ChannelMoments {
 
 /// Batch normalisation (Ioffe & Szegedy 2015): gain (x - m) / sqrt(v + epsilon) + bias, x (..., C),
 /// gain and bias (C), m and v the mean and variance of a channel over all of x. Writes to
-/// `measured`, for evaluating, m and v n / (n - 1), n being the number of values a channel has.
+/// `measured`, for evaluating, m and, of n > 1 values that a channel has, v n / (n - 1).
 Variable batch_norm(Tape& tape, Variable x, Variable gain, Variable bias,
                     const ChannelMoments& measured, double epsilon = 1e-5);
 /// The same with an m and v that do not depend on x.

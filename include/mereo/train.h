@@ -208,8 +208,8 @@ struct PositionReport {
   /// Share of the variance of positions within each class that both elements together tell, by an
   /// affine map for each class that was fitted to every second picture; on the others.
   double r_squared[2] = {};
-  /// Mean and standard deviation of how far reconstructions move when coordinate_scale times
-  /// `pixels` is added to the element of that axis.
+  /// Mean and deviation of how far reconstructions move when coordinate_scale times `pixels` is
+  /// added to the element of that axis. Not a number where they are dark everywhere.
   double moved[2] = {}, deviation[2] = {};
 };
 

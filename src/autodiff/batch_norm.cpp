@@ -137,7 +137,8 @@ Variable batch_norm(Tape& tape, Variable x, Variable gain, Variable bias,
                     const ChannelMoments& measured, double epsilon) {
   check(x, gain, bias, measured, epsilon);
   const std::int64_t C = x.shape()[-1], n = x.elements() / C;
-  real *mean = measured.mean.data(), *variance = measured.variance.data();
+  const Tensor of_batch = Tensor::view(tape.arena().allocate_array<real>(std::size_t(C)), {C});
+  real *mean = measured.mean.data(), *variance = of_batch.data();
   sum_rows(tape.arena(), n, C, x.data(), mean);
   for (std::int64_t c = 0; c < C; ++c)
     mean[c] /= real(n);
@@ -146,11 +147,10 @@ Variable batch_norm(Tape& tape, Variable x, Variable gain, Variable bias,
   });
   for (std::int64_t c = 0; c < C; ++c)
     variance[c] /= real(n);
-  const Variable y = normalise(tape, x, gain, bias, measured, epsilon, true);
   // Batches are samples, whose spread about their own mean is too small.
-  for (std::int64_t c = 0; c < C; ++c)
-    variance[c] *= real(double(n) / double(std::max<std::int64_t>(1, n - 1)));
-  return y;
+  for (std::int64_t c = 0; c < C && n > 1; ++c)
+    measured.variance.data()[c] = variance[c] * real(double(n) / double(n - 1));
+  return normalise(tape, x, gain, bias, {measured.mean, of_batch}, epsilon, true);
 }
 
 Variable batch_norm_by(Tape& tape, Variable x, Variable gain, Variable bias,

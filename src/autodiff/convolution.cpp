@@ -53,8 +53,8 @@ ConvolutionShape check(const Shape& x, const Shape& w, const ConvolutionOptions&
                 "image (B, H, W, C) takes kernel (KH, KW, C, N)");
   if (x.elements() == 0 || w.elements() == 0)
     throw Error("convolution", "there is nothing to convolve", values());
-  if (options.stride < 1)
-    throw Error("convolution", "the stride is not positive", std::to_string(options.stride));
+  if (!is_step(options.stride))
+    throw Error("convolution", "the stride must be from 1 to 2^30", std::to_string(options.stride));
   if (options.tile < 1)
     throw Error("convolution", "the tile is not positive", std::to_string(options.tile));
   if (options.padding == Padding::valid && (w[0] > x[1] || w[1] > x[2]))

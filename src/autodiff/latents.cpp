@@ -118,9 +118,9 @@ Variable hold_columns(Tape& tape, Variable x, std::int64_t first, std::int64_t c
   if (shape.rank() != 2 || !(held.shape() == Shape{shape[1]}))
     throw Error("hold_columns", "values and held ones do not fit",
                 shape.text() + " and " + held.shape().text(), "(B, N) takes (N)");
-  if (first < 0 || count < 0 || first + count > shape[1])
+  if (first < 0 || count < 0 || first > shape[1] || count > shape[1] - first)
     throw Error("hold_columns", "there are no such columns",
-                std::to_string(first) + " to " + std::to_string(first + count) + " of " +
+                std::to_string(count) + " from " + std::to_string(first) + " on, of " +
                     std::to_string(shape[1]));
   const Variable y = tape.output(shape, {x});
   for (std::int64_t i = 0; i < x.elements(); ++i) {

@@ -106,8 +106,8 @@ void average_vjp(Tape& tape, const void* saved) {
 void check(const Shape& x, const PoolingOptions& options) {
   if (x.rank() != 4 || x.elements() == 0)
     throw Error("pool", "not images", x.text(), "they are (B, H, W, C)");
-  if (options.kernel < 1 || options.stride < 1)
-    throw Error("pool", "kernel and stride must be positive",
+  if (!is_step(options.kernel) || !is_step(options.stride))
+    throw Error("pool", "kernel and stride must be from 1 to 2^30",
                 std::to_string(options.kernel) + " and " + std::to_string(options.stride));
   if (options.padding == Padding::valid && (options.kernel > x[1] || options.kernel > x[2]))
     throw Error("pool", "the window is larger than the image",

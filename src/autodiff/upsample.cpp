@@ -2,6 +2,7 @@
 //
 //   y[i, j] = x[i / f, j / f]        grad_x[i, j] += sum of grad_y over its f x f pixels
 #include "autodiff/op_list.h"
+#include "autodiff/windows.h"
 #include "kernels/table.h"
 #include "kernels/thread_scratch.h"
 
@@ -47,8 +48,8 @@ Variable upsample(Tape& tape, Variable x, std::int64_t factor) {
   const Shape& shape = x.shape();
   if (shape.rank() != 4)
     throw Error("upsample", "not images", shape.text(), "they are (B, H, W, C)");
-  if (factor < 1)
-    throw Error("upsample", "the factor is not positive", std::to_string(factor));
+  if (!is_step(factor))
+    throw Error("upsample", "the factor must be from 1 to 2^30", std::to_string(factor));
   const std::int64_t H = shape[1], W = shape[2], C = shape[3];
   const Variable y = tape.output({shape[0], factor * H, factor * W, C}, {x});
   parallel_for(shape[0] * H * factor, [&](std::int64_t row) {

@@ -9,6 +9,12 @@
 
 namespace mereo {
 
+/// Whether a stride, a window's side or a factor is one with which sizes can be computed: larger
+/// ones would overflow.
+inline bool is_step(std::int64_t x) {
+  return x >= 1 && x <= std::int64_t{1} << 30;
+}
+
 /// How many windows there are, and how many zeros the first one has before the image. The image has
 /// at least one pixel, and with valid padding at least as many as the kernel.
 struct Extent {

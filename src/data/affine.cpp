@@ -122,7 +122,7 @@ Dataset transform_digits(const Dataset& pictures, std::int64_t side, const Affin
                          std::uint64_t seed) {
   pictures.check();
   const double numbers[] = {ranges.rotation, ranges.shear, ranges.most_scale};
-  if (pictures.channels != 1 || side < 1 || !(ranges.least_scale > 0) ||
+  if (pictures.channels != 1 || side < 1 || side > 1 << 14 || !(ranges.least_scale > 0) ||
       !(ranges.most_scale >= ranges.least_scale) ||
       !std::ranges::all_of(numbers, [](double x) { return x >= 0 && std::isfinite(x); }))
     throw Error("transform_digits", "the pictures or ranges are none that can be transformed",

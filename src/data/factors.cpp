@@ -23,7 +23,7 @@ FactorSampler::FactorSampler(const Dataset& dataset, const FactorOptions& option
   const auto fail = [&](const char* problem, const std::string& values) {
     throw Error("FactorSampler", problem, values);
   };
-  if (dataset.count == 0 || dataset.viewpoints.empty())
+  if (dataset.viewpoints.empty())
     fail("nothing is known of the viewpoints of these pictures", dataset.name);
   if (options.batch < 2)
     fail("a batch in which something varies has two pictures", std::to_string(options.batch));

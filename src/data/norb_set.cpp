@@ -13,8 +13,8 @@ namespace {
 Viewpoint viewpoint_of(const std::string& path, const std::int32_t* facts) {
   const Viewpoint view{facts[0], facts[1], facts[2], facts[3]};
   const auto& [instance, elevation, azimuth, lighting] = view;
-  if (instance < 0 || elevation < 0 || elevation > 8 || azimuth < 0 || azimuth > 34 ||
-      azimuth % 2 != 0 || lighting < 0)
+  if (instance < 0 || instance > 9 || elevation < 0 || elevation > 8 || azimuth < 0 ||
+      azimuth > 34 || azimuth % 2 != 0 || lighting < 0 || lighting > 5)
     throw Error(path, "a fact about a picture is out of range",
                 "instance " + std::to_string(instance) + ", elevation " +
                     std::to_string(elevation) + ", azimuth " + std::to_string(azimuth) +

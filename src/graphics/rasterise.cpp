@@ -148,6 +148,18 @@ void clear(Surfaces& surfaces) {
   surfaces.owner.assign(count, -1);
 }
 
+void check(const Camera& camera, int samples) {
+  if (samples < 1 || samples > 16)
+    throw Error("rasterise", "samples must be from 1 to 16", std::to_string(samples));
+  constexpr int largest = 1 << 14;
+  if (camera.width < 1 || camera.height < 1 || camera.width > largest || camera.height > largest)
+    throw Error("rasterise", "a picture has 1 to 16384 pixels a side",
+                std::to_string(camera.width) + " x " + std::to_string(camera.height));
+  if (camera.projection == Camera::Projection::perspective && !(camera.nearest > 0))
+    throw Error("rasterise", "what is at the eye or behind it has no perspective picture",
+                "nearest " + std::to_string(camera.nearest));
+}
+
 /// Undoes the weights.
 void finish(Surfaces& surfaces) {
   const bool perspective = surfaces.camera.projection == Camera::Projection::perspective;
@@ -167,8 +179,7 @@ void finish(Surfaces& surfaces) {
 } // namespace
 
 void rasterise(const Scene& scene, const Camera& camera, int samples, Surfaces& surfaces) {
-  if (samples < 1 || samples > 16)
-    throw Error("rasterise", "samples must be from 1 to 16", std::to_string(samples));
+  check(camera, samples);
   surfaces.camera = camera;
   surfaces.samples = samples;
   clear(surfaces);

@@ -131,8 +131,8 @@ Solid Solid::torus(double diameter, double ratio) {
 
 Mesh mesh_of(const Solid& solid, int segments, double albedo) {
   const bool torus = solid.kind == Solid::Kind::torus;
-  if (segments < 3)
-    throw Error("mesh_of", "a solid needs at least 3 segments", std::to_string(segments));
+  if (segments < 3 || segments > 4096) // of more, corners could not be numbered
+    throw Error("mesh_of", "a solid has 3 to 4096 segments", std::to_string(segments));
   if (torus ? !(solid.ratio > 0 && solid.ratio <= 0.5) : !(solid.ratio >= 0))
     throw Error("mesh_of",
                 torus ? "a torus's ratio must be above 0 and at most 1/2"

@@ -153,12 +153,15 @@ MatArray read_numbers(MatSource& source, std::int64_t limit) {
     source.fail("a field is not an array of real numbers", "class " + std::to_string(header.kind));
   const Tag tag(source);
   const std::int64_t each = width(source, tag.type);
+  const bool bytes = header.kind == uint8_class && tag.type == mi_uint8;
+  // A number that is stored as a byte may take eight here.
+  if (!bytes && header.elements > limit / std::int64_t(sizeof(double)))
+    source.fail("an array of numbers is too large", std::to_string(header.elements));
   if (header.elements * each != std::int64_t(tag.size))
     source.fail("an array has not as many numbers as its sizes say",
                 std::to_string(tag.size) + " bytes for " + std::to_string(header.elements) +
                     " numbers of " + std::to_string(each));
   MatArray array{std::move(header.sizes), {}, {}};
-  const bool bytes = header.kind == uint8_class && tag.type == mi_uint8;
   constexpr std::int64_t piece = 1 << 20; // so that memory follows what is there
   std::vector<std::uint8_t> part;
   for (std::int64_t left = tag.size; left > 0; left -= std::int64_t(part.size())) {
@@ -257,7 +260,8 @@ std::map<std::string, MatArray> read_mat_struct(const std::string& path,
       if (inner.type != mi_matrix || inner.small)
         file.fail("a variable is not an array", "type " + std::to_string(inner.type));
       done = read_struct(inflated, variable, fields, limit, found);
-      inflated.finish();
+      if (done) // of any other it would be a waste of time, perhaps of much
+        inflated.finish();
     } else if (type == mi_matrix) {
       done = read_struct(part, variable, fields, limit, found);
     } else {

@@ -22,7 +22,7 @@ struct MatArray {
 
 /// The named fields of a struct, which is a variable of the file; all other fields are skipped.
 /// Memory grows with what is read, not with what headers promise. Throws Error, naming the file,
-/// unless each field is there as an array of real numbers, of no more than `limit` elements.
+/// unless each field is there as an array of real numbers that takes up to `limit` bytes here.
 std::map<std::string, MatArray> read_mat_struct(const std::string& path,
                                                 const std::string& variable,
                                                 const std::vector<std::string>& fields,

@@ -67,15 +67,15 @@ DcIgnConfig config(bool small) {
 
 /// Of the latent that has the factor, or else of the one that varies most with it: how well it
 /// tells the factor, of the toys of training and of others.
-Values judge(DcIgn& network, const Sets& sets, bool clamped) {
+Values judge(const DcIgn& network, const Sets& sets, bool clamped) {
+  const EncodedSet training = encode_set(network, sets.training),
+                   test = encode_set(network, sets.test);
   Values values;
   for (const auto& [factor, name] : factors) {
-    const LatentFitOptions fit{.latent = clamped ? std::int64_t(factor) : -1};
-    const auto r2 = [&](const Dataset& told) {
-      return fit_latent(network, sets.training, told, factor, fit).r2;
-    };
-    values[name] = r2(sets.training);
-    values[name + std::string(", new toys")] = r2(sets.test);
+    const std::int64_t latent = clamped ? latents_of(factor, network.config()).first
+                                        : most_varying_latent(network, sets.training, factor);
+    values[name] = fit_latent(training, training, factor, latent);
+    values[name + std::string(", new toys")] = fit_latent(training, test, factor, latent);
   }
   return values;
 }

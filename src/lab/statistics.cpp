@@ -45,28 +45,18 @@ double auroc(std::span<const double> positive, std::span<const double> negative)
   return below / (double(positive.size()) * double(negative.size()));
 }
 
-Matrix Matrix::chosen(std::span<const std::int64_t> indices) const {
-  Matrix result(std::int64_t(indices.size()), columns);
-  for (std::size_t i = 0; i < indices.size(); ++i)
-    std::copy_n(row(indices[i]), columns, result.row(std::int64_t(i)));
-  return result;
-}
-
 double r_squared(const Matrix& y, const Matrix& told) {
   if (y.rows != told.rows || y.columns != told.columns || y.rows < 1)
     throw Error("r_squared", "the matrices have different sizes",
                 std::to_string(y.rows) + " x " + std::to_string(y.columns) + " and " +
                     std::to_string(told.rows) + " x " + std::to_string(told.columns));
+  const std::vector<double> mean = y.column_means();
   double residual = 0, variance = 0;
-  for (std::int64_t c = 0; c < y.columns; ++c) {
-    double mean = 0;
-    for (std::int64_t r = 0; r < y.rows; ++r)
-      mean += y.row(r)[c] / double(y.rows);
+  for (std::int64_t c = 0; c < y.columns; ++c)
     for (std::int64_t r = 0; r < y.rows; ++r) {
       residual += std::pow(y.row(r)[c] - told.row(r)[c], 2);
-      variance += std::pow(y.row(r)[c] - mean, 2);
+      variance += std::pow(y.row(r)[c] - mean[std::size_t(c)], 2);
     }
-  }
   if (!(variance > 0))
     throw Error("r_squared", "there is no variance to be told");
   return 1 - residual / variance;

@@ -11,8 +11,9 @@ namespace {
 
 void check(const CnnConfig& c) {
   const auto positive = [](const char* what, std::int64_t value) {
-    if (value < 1)
-      throw Error("Cnn", std::string(what) + " must be positive", std::to_string(value));
+    constexpr std::int64_t limit = 1 << 20; // so that no size overflows
+    if (value < 1 || value > limit)
+      throw Error("Cnn", std::string(what) + " must be from 1 to 1048576", std::to_string(value));
   };
   positive("height", c.input.height);
   positive("width", c.input.width);

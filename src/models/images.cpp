@@ -1,22 +1,18 @@
 #include "models/images.h"
 
-#include <algorithm>
+#include "autodiff/windows.h"
 
 namespace mereo {
 
 std::int64_t output_size(std::int64_t size, std::int64_t kernel, std::int64_t stride,
                          Padding padding) {
-  if (padding == Padding::same)
-    return (size + stride - 1) / stride;
-  return size < kernel ? 0 : (size - kernel) / stride + 1;
+  const bool fits = padding == Padding::same || size >= kernel;
+  return fits ? extent(size, kernel, stride, padding).out : 0;
 }
 
 std::int64_t padding_before(std::int64_t size, std::int64_t kernel, std::int64_t stride,
                             Padding padding) {
-  if (padding == Padding::valid)
-    return 0;
-  const std::int64_t out = output_size(size, kernel, stride, padding);
-  return std::max<std::int64_t>(0, (out - 1) * stride + kernel - size) / 2;
+  return extent(size, kernel, stride, padding).pad_before;
 }
 
 void check_single(const char* model, const Tensor& image) {

@@ -1,5 +1,7 @@
 #include <mereo/nn.h>
 
+#include <algorithm>
+
 namespace mereo {
 
 ConvolutionLayer::ConvolutionLayer(Parameters& parameters, std::string name, const Options& options)
@@ -36,9 +38,12 @@ Variable BatchNormLayer::forward(Tape& tape, const Parameters& parameters, Varia
                                  Mode mode) const {
   const LayerScope scope(tape, name_.c_str());
   const Variable gain = parameters.on(tape, gain_, mode), bias = parameters.on(tape, bias_, mode);
-  if (mode == Mode::training)
-    return batch_norm(tape, x, gain, bias,
-                      {parameters.gradient(mean_), parameters.gradient(variance_)});
+  if (mode == Mode::training) {
+    const ChannelMoments seen{parameters.gradient(mean_), parameters.gradient(variance_)};
+    // So that the average stays where the batch tells nothing of it, whatever was seen before.
+    std::ranges::copy(parameters.value(variance_).values(), seen.variance.data());
+    return batch_norm(tape, x, gain, bias, seen);
+  }
   return batch_norm_by(tape, x, gain, bias, {parameters.value(mean_), parameters.value(variance_)});
 }
 

@@ -13,33 +13,6 @@ namespace {
 
 constexpr std::int64_t batch_size = 64;
 
-/// The means (pictures, latents) of so many pictures, spread evenly, and which ones they are.
-struct Codes {
-  std::vector<std::int64_t> pictures;
-  std::vector<std::vector<real>> latents;
-};
-
-Codes encode(const DcIgn& network, const Dataset& data, std::int64_t count) {
-  Codes codes;
-  count = std::min(count, data.count);
-  for (std::int64_t i = 0; i < count; ++i)
-    codes.pictures.push_back(i * data.count / count);
-  Tape tape;
-  const std::int64_t size = data.image_size();
-  const Tensor images({batch_size, data.height, data.width, data.channels});
-  for (std::int64_t begin = 0; begin < count; begin += batch_size) {
-    const std::int64_t B = std::min(batch_size, count - begin);
-    for (std::int64_t b = 0; b < B; ++b)
-      data.copy_image(codes.pictures[std::size_t(begin + b)], images.data() + b * size);
-    tape.reset();
-    const Variable mean = network.encode(tape, images.rows(0, B), Mode::evaluation).mean;
-    const std::int64_t N = mean.shape()[1];
-    for (std::int64_t b = 0; b < B; ++b)
-      codes.latents.emplace_back(mean.data() + b * N, mean.data() + (b + 1) * N);
-  }
-  return codes;
-}
-
 std::int64_t lightings(const Dataset& data) {
   return 1 + std::ranges::max(data.viewpoints, {}, &Viewpoint::lighting).lighting;
 }
@@ -67,8 +40,43 @@ std::vector<double> target(const Dataset& data, std::int64_t picture, Factor fac
   return one_of(data.labels[std::size_t(picture)], data.classes);
 }
 
-/// The latent of largest variance within mini-batches in which only this factor varies.
-std::int64_t most_varying(const DcIgn& network, const Dataset& data, Factor factor) {
+std::vector<double> mean_of(const std::vector<std::vector<double>>& rows) {
+  std::vector<double> mean(rows.at(0).size());
+  for (const auto& row : rows)
+    for (std::size_t i = 0; i < mean.size(); ++i)
+      mean[i] += row[i] / double(rows.size());
+  return mean;
+}
+
+double squared_distance(const std::vector<double>& a, const std::vector<double>& b) {
+  return std::transform_reduce(a.begin(), a.end(), b.begin(), 0.0, std::plus(),
+                               [](double x, double y) { return (x - y) * (x - y); });
+}
+
+} // namespace
+
+EncodedSet encode_set(const DcIgn& network, const Dataset& data, std::int64_t pictures) {
+  const std::int64_t count = std::min(pictures, data.count), N = network.config().latents;
+  if (count < 1 || data.viewpoints.empty())
+    throw Error("encode_set", "there must be pictures whose viewpoints are known", data.name);
+  EncodedSet set{&data, {}, Tensor({count, N})};
+  for (std::int64_t i = 0; i < count; ++i)
+    set.pictures.push_back(i * data.count / count);
+  Tape tape;
+  const std::int64_t size = data.image_size();
+  const Tensor images({batch_size, data.height, data.width, data.channels});
+  for (std::int64_t begin = 0; begin < count; begin += batch_size) {
+    const std::int64_t B = std::min(batch_size, count - begin);
+    for (std::int64_t b = 0; b < B; ++b)
+      data.copy_image(set.pictures[std::size_t(begin + b)], images.data() + b * size);
+    tape.reset();
+    const Variable mean = network.encode(tape, images.rows(0, B), Mode::evaluation).mean;
+    std::copy_n(mean.data(), B * N, set.latents.data() + begin * N);
+  }
+  return set;
+}
+
+std::int64_t most_varying_latent(const DcIgn& network, const Dataset& data, Factor factor) {
   FactorOptions options;
   options.weights = {};
   options.weights[std::size_t(factor)] = 1;
@@ -94,81 +102,57 @@ std::int64_t most_varying(const DcIgn& network, const Dataset& data, Factor fact
   return std::max_element(variance.begin(), variance.end()) - variance.begin();
 }
 
-std::vector<double> mean_of(const std::vector<std::vector<double>>& rows) {
-  std::vector<double> mean(rows.at(0).size());
-  for (const auto& row : rows)
-    for (std::size_t i = 0; i < mean.size(); ++i)
-      mean[i] += row[i] / double(rows.size());
-  return mean;
-}
-
-double squared_distance(const std::vector<double>& a, const std::vector<double>& b) {
-  return std::transform_reduce(a.begin(), a.end(), b.begin(), 0.0, std::plus(),
-                               [](double x, double y) { return (x - y) * (x - y); });
-}
-
-} // namespace
-
-LatentFit fit_latent(DcIgn& network, const Dataset& training, const Dataset& test, Factor factor,
-                     const LatentFitOptions& options) {
+double fit_latent(const EncodedSet& training, const EncodedSet& test, Factor factor,
+                  std::int64_t latent, std::int64_t bins) {
   const auto fail = [](const char* problem, const std::string& values) {
     throw Error("fit_latent", problem, values);
   };
-  for (const Dataset* data : {&training, &test})
-    if (data->count == 0 || data->viewpoints.empty())
-      fail("nothing is known of the viewpoints of these pictures", data->name);
-  const std::int64_t N = network.config().latents;
-  if (options.latent < -1 || options.latent >= N)
-    fail("there is no such latent", std::to_string(options.latent));
-  if (options.bins < 2 || options.pictures < options.bins)
-    fail("there must be two bins or more, and a picture for each",
-         std::to_string(options.bins) + " bins, " + std::to_string(options.pictures) + " pictures");
+  for (const EncodedSet* set : {&training, &test})
+    if (latent < 0 || latent >= set->latents.shape()[1])
+      fail("there is no such latent", std::to_string(latent));
+  if (bins < 2)
+    fail("there must be two bins or more", std::to_string(bins));
 
-  const std::int64_t lights = std::max(lightings(training), lightings(test));
-  LatentFit fit;
-  fit.latent = options.latent >= 0 ? options.latent : most_varying(network, training, factor);
-  const Codes known = encode(network, training, options.pictures);
-  std::vector<std::int64_t> order = all_indices(std::ssize(known.pictures));
-  const auto latent_of = [&](const Codes& codes, std::int64_t i) {
-    return codes.latents[std::size_t(i)][std::size_t(fit.latent)];
+  const std::int64_t lights = std::max(lightings(*training.data), lightings(*test.data));
+  std::vector<std::int64_t> order = all_indices(std::ssize(training.pictures));
+  const auto latent_of = [&](const EncodedSet& set, std::int64_t i) {
+    return set.latents.at({i, latent});
   };
   std::stable_sort(order.begin(), order.end(), [&](std::int64_t a, std::int64_t b) {
-    return latent_of(known, a) < latent_of(known, b);
+    return latent_of(training, a) < latent_of(training, b);
   });
   std::vector<real> lower; // of each bin, the smallest latent
   std::vector<std::vector<std::vector<double>>> targets;
   for (std::int64_t i = 0; i < std::ssize(order); ++i) {
     const std::int64_t picture = order[std::size_t(i)];
-    const real latent = latent_of(known, picture);
+    const real x = latent_of(training, picture);
     // Equal latents belong together, so that one that never varies has a single bin.
-    const bool full = std::ssize(targets) * std::ssize(order) <= i * options.bins;
-    if (targets.empty() || (full && latent > latent_of(known, order[std::size_t(i - 1)]))) {
-      lower.push_back(latent);
+    const bool full = std::ssize(targets) * std::ssize(order) <= i * bins;
+    if (targets.empty() || (full && x > latent_of(training, order[std::size_t(i - 1)]))) {
+      lower.push_back(x);
       targets.emplace_back();
     }
     targets.back().push_back(
-        target(training, known.pictures[std::size_t(picture)], factor, lights));
+        target(*training.data, training.pictures[std::size_t(picture)], factor, lights));
   }
   std::vector<std::vector<double>> means;
   for (const auto& bin : targets)
     means.push_back(mean_of(bin));
 
-  const Codes asked = encode(network, test, options.pictures);
   std::vector<std::vector<double>> truths;
-  for (const std::int64_t picture : asked.pictures)
-    truths.push_back(target(test, picture, factor, lights));
+  for (const std::int64_t picture : test.pictures)
+    truths.push_back(target(*test.data, picture, factor, lights));
   const std::vector<double> mean = mean_of(truths);
   double residual = 0, total = 0;
   for (std::int64_t i = 0; i < std::ssize(truths); ++i) {
-    const auto above = std::upper_bound(lower.begin() + 1, lower.end(), latent_of(asked, i));
+    const auto above = std::upper_bound(lower.begin() + 1, lower.end(), latent_of(test, i));
     const auto& truth = truths[std::size_t(i)];
     residual += squared_distance(truth, means[std::size_t(above - lower.begin() - 1)]);
     total += squared_distance(truth, mean);
   }
   if (total == 0)
-    fail("the factor does not vary in the pictures to judge by", test.name);
-  fit.r2 = 1 - residual / total;
-  return fit;
+    fail("the factor does not vary in the pictures to judge by", test.data->name);
+  return 1 - residual / total;
 }
 
 } // namespace mereo

@@ -1,7 +1,11 @@
 // How well the first two elements of a class capsule tell where its whole is.
+#include "core/linear_map.h"
+
 #include <mereo/train.h>
 
+#include <algorithm>
 #include <cmath>
+#include <numeric>
 
 namespace mereo {
 
@@ -36,51 +40,35 @@ struct Sample {
   Point told, middle;
 };
 
-/// Means, and sums of products of differences from them, of samples of one class.
-struct Moments {
-  double count, told[2] = {}, middle[2] = {};
-  double told_told[2][2] = {}, told_middle[2][2] = {};
-
-  explicit Moments(std::span<const Sample> samples) : count(double(samples.size())) {
-    for (const Sample& s : samples)
-      for (int a = 0; a < 2; ++a) {
-        told[a] += s.told.at[a] / count;
-        middle[a] += s.middle.at[a] / count;
-      }
-    for (const Sample& s : samples)
-      for (int a = 0; a < 2; ++a)
-        for (int b = 0; b < 2; ++b) {
-          told_told[a][b] += (s.told.at[a] - told[a]) * (s.told.at[b] - told[b]);
-          told_middle[a][b] += (s.told.at[a] - told[a]) * (s.middle.at[b] - middle[b]);
-        }
-  }
-
-  /// The middle along one axis, by least squares; the mean where what is told hardly varies.
-  double guess(const Point& p, int axis) const {
-    const auto& [x, y] = told_told;
-    const double determinant = x[0] * y[1] - x[1] * y[0];
-    if (!(determinant > 1e-9 * x[0] * y[1]))
-      return middle[axis];
-    const double to_x = told_middle[0][axis], to_y = told_middle[1][axis];
-    const double wx = (to_x * y[1] - to_y * x[1]) / determinant;
-    const double wy = (to_y * x[0] - to_x * y[0]) / determinant;
-    return middle[axis] + wx * (p.at[0] - told[0]) + wy * (p.at[1] - told[1]);
-  }
-};
+Matrix points(const std::vector<Sample>& samples, Point Sample::*which) {
+  Matrix matrix(std::ssize(samples), 2);
+  for (std::size_t i = 0; i < samples.size(); ++i)
+    std::copy_n((samples[i].*which).at, 2, matrix.row(std::int64_t(i)));
+  return matrix;
+}
 
 /// Fitted to every second sample of a class, told of its others.
 void tell_shares(const std::vector<Sample>& samples, std::int64_t classes, double shares[2]) {
+  constexpr double ridge = 1e-9; // so that elements which say the same may both be used
   double missed[2] = {}, all[2] = {};
   for (std::int32_t k = 0; k < classes; ++k) {
     std::vector<Sample> halves[2];
     for (const Sample& s : samples)
       if (s.label == k)
         halves[halves[0].size() > halves[1].size()].push_back(s);
-    const Moments fit(halves[0]), rest(halves[1]);
-    for (const Sample& s : halves[1])
+    if (halves[1].empty())
+      continue;
+    const Matrix middles = points(halves[0], &Sample::middle);
+    const Matrix truth = points(halves[1], &Sample::middle);
+    const Matrix guess = halves[0].size() < 2
+                             ? middles // of one sample: the same for all
+                             : LinearMap(points(halves[0], &Sample::told), middles, ridge)
+                                   .apply(points(halves[1], &Sample::told));
+    const std::vector<double> mean = truth.column_means();
+    for (std::int64_t i = 0; i < truth.rows; ++i)
       for (int axis = 0; axis < 2; ++axis) {
-        missed[axis] += std::pow(s.middle.at[axis] - fit.guess(s.told, axis), 2);
-        all[axis] += std::pow(s.middle.at[axis] - rest.middle[axis], 2);
+        missed[axis] += std::pow(truth.row(i)[axis] - guess.row(i)[axis], 2);
+        all[axis] += std::pow(truth.row(i)[axis] - mean[std::size_t(axis)], 2);
       }
   }
   for (int axis = 0; axis < 2; ++axis)
@@ -149,12 +137,13 @@ PositionReport measure_position(Model& model, const Dataset& data, const Positio
   PositionReport report{.count = std::ssize(samples)};
   tell_shares(samples, data.classes, report.r_squared);
   for (int axis = 0; axis < 2; ++axis) {
-    const double count = double(moves[axis].size());
-    for (const double move : moves[axis])
-      report.moved[axis] += move / count;
-    for (const double move : moves[axis])
-      report.deviation[axis] += std::pow(move - report.moved[axis], 2) / count;
-    report.deviation[axis] = std::sqrt(report.deviation[axis]);
+    const std::vector<double>& all = moves[axis];
+    const double count = double(all.size()); // none where all is dark: no number comes out
+    report.moved[axis] = std::accumulate(all.begin(), all.end(), 0.0) / count;
+    double squares = 0;
+    for (const double move : all)
+      squares += std::pow(move - report.moved[axis], 2);
+    report.deviation[axis] = std::sqrt(squares / count);
   }
   return report;
 }

@@ -1,13 +1,14 @@
 // Least squares by the normal equations of standardised features and Cholesky's factor of them.
+#include "core/linear_map.h"
+
 #include "core/parallel.h"
-#include "lab/statistics.h"
 
 #include <mereo/core.h>
 
 #include <algorithm>
 #include <cmath>
 
-namespace mereo::lab {
+namespace mereo {
 
 namespace {
 
@@ -72,21 +73,28 @@ void solve(const Matrix& factor, Matrix& b) {
   }
 }
 
-std::vector<double> column_means(const Matrix& m) {
-  std::vector<double> means(std::size_t(m.columns));
-  for (std::int64_t r = 0; r < m.rows; ++r)
-    for (std::int64_t c = 0; c < m.columns; ++c)
-      means[std::size_t(c)] += m.row(r)[c] / double(m.rows);
-  return means;
+} // namespace
+
+Matrix Matrix::chosen(std::span<const std::int64_t> indices) const {
+  Matrix result(std::int64_t(indices.size()), columns);
+  for (std::size_t i = 0; i < indices.size(); ++i)
+    std::copy_n(row(indices[i]), columns, result.row(std::int64_t(i)));
+  return result;
 }
 
-} // namespace
+std::vector<double> Matrix::column_means() const {
+  std::vector<double> means(static_cast<std::size_t>(columns));
+  for (std::int64_t r = 0; r < rows; ++r)
+    for (std::int64_t c = 0; c < columns; ++c)
+      means[std::size_t(c)] += row(r)[c] / double(rows);
+  return means;
+}
 
 LinearMap::LinearMap(const Matrix& x, const Matrix& y, double ridge) {
   check(x, y, ridge);
   const std::int64_t N = x.rows, P = x.columns, Q = y.columns;
-  mean_ = column_means(x);
-  bias_ = column_means(y);
+  mean_ = x.column_means();
+  bias_ = y.column_means();
   scale_.resize(std::size_t(P));
   Matrix features(P, N); // a feature a row, standardised
   for (std::int64_t p = 0; p < P; ++p) {
@@ -165,4 +173,4 @@ LinearMap fit_linear(const Matrix& x, const Matrix& y) {
   return LinearMap(x, y, best_ridge);
 }
 
-} // namespace mereo::lab
+} // namespace mereo
