@@ -181,6 +181,15 @@ TEST_CASE("extreme activations, poses and equal votes give finite numbers, forwa
   CHECK(bad == 0);
 }
 
+TEST_CASE("the memory of parents that see all places grows as the places do, not as their pairs") {
+  const auto peak = [](std::int64_t side) {
+    Random random(7);
+    Routed routed({.height = side, .width = side, .types = 1, .parents = 2, .shared = true}, random);
+    return double(routed.run());
+  };
+  CHECK(peak(64) < 5 * peak(32));
+}
+
 TEST_CASE("EM routing refuses what does not fit") {
   Random random(6);
   const EmProblem problem = convolution_of(2);
