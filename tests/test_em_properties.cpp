@@ -184,7 +184,8 @@ TEST_CASE("extreme activations, poses and equal votes give finite numbers, forwa
 TEST_CASE("the memory of parents that see all places grows as the places do, not as their pairs") {
   const auto peak = [](std::int64_t side) {
     Random random(7);
-    Routed routed({.height = side, .width = side, .types = 1, .parents = 2, .shared = true}, random);
+    Routed routed({.height = side, .width = side, .types = 1, .parents = 2, .shared = true},
+                  random);
     return double(routed.run());
   };
   CHECK(peak(64) < 5 * peak(32));

@@ -158,12 +158,26 @@ TEST_CASE("a matrix capsule configuration makes the same network again, and says
   CHECK(has(error(R"({"routing_iterations": 2.5})"), "routing_iterations"));
   CHECK(has(error(R"({"loss": "hinge"})"), "\"spread\", \"margin\" or \"cross-entropy\""));
   CHECK(has(error(R"({"pose_size": 15})"), "pose_size"));
+  CHECK(has(error(R"({"coordinate_scale": 1e39})"), "coordinate_scale")); // not in float
+  CHECK(has(error(R"({"routing_iterations": 0})"), "at least one iteration [0]"));
+  CHECK(has(error(R"({"routing_variance_floor": 0})"), "floor"));
+  CHECK(has(error(R"({"routing_variance_floor": 1e-60})"), "floor"));
+  CHECK(has(error(R"({"routing_likelihood": 0})"), "likelihood"));
+  CHECK(has(error(R"({"routing_temperature_decay": 1})"), "decay"));
+  CHECK(has(error(R"({"routing_inverse_temperature": -1})"), "temperature"));
+  CHECK(has(error(R"({"class_temperature": -1})"), "temperature"));
+  CHECK(has(error(R"({"routing_cost_reference": -1})"), "cost_reference"));
+  CHECK(has(error(R"({"routing_beta_u_start": 1e39})"), "beta_u_start"));
+  CHECK(has(error(R"({"routing_half_active_share": 1e39})"), "half_active_share"));
   // An option belongs to its routing, wherever in the text it stands.
   CHECK(has(error(R"({"routing": "dynamic", "routing_per_field": 1})"), "routing_per_field"));
   CHECK(error(R"({"routing_none_of_the_above": 1, "routing": "dynamic", "class_shared": false,
                   "coordinate_scale": 0, "capsules1_types": 0, "capsules2_types": 0})")
             .empty());
   CHECK(has(error(R"({"routing": "dynamic"})"), "layer capsules1"));
+  CHECK(has(error(R"({"routing": "dynamic", "routing_iterations": 0, "class_shared": false,
+                      "coordinate_scale": 0, "capsules1_types": 0, "capsules2_types": 0})"),
+            "at least one iteration [0]"));
 }
 
 TEST_CASE("nothing in matrix capsules depends on what the arena's memory held before") {

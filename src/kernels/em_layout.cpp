@@ -25,8 +25,7 @@ EmLayout::EmLayout(const EmGrid& grid, const EmShape& shape, const EmOptions& op
     add_coordinates(arena);
 }
 
-/// The parents whose window holds (y, x), from the last in each direction, in whose window it stands
-/// first.
+/// The parents whose window holds (y, x), the last along each axis first.
 void EmLayout::find_windows(Arena& arena) {
   const Index rows = grid.out_height(), columns = grid.out_width(), stride = grid.stride;
   most_parents = std::min(ceiling(grid.kernel_height, stride), rows) *
