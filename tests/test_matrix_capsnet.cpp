@@ -72,6 +72,11 @@ TEST_CASE("matrix capsules take any image size, channels, classes and layers") {
     }
 }
 
+TEST_CASE("a network that no memory holds is refused before any is taken") {
+  MatrixCapsNetConfig config = with_sizes(5, 2, 1 << 20, 1 << 20); // 10^14 numbers
+  CHECK(has(error_of([&] { MatrixCapsNet(config, 1); }), "make the network smaller"));
+}
+
 TEST_CASE("images of another shape, or too small, are refused by matrix capsules in one line") {
   MatrixCapsNet network(tiny(), 1);
   Tape tape;
