@@ -51,6 +51,19 @@ TEST_CASE("matrix capsules have the parameters of the paper's networks") {
   CHECK(MatrixCapsNet::parameter_elements(config) == 317'194); // the defaults
 }
 
+TEST_CASE("weight decay pulls at the weights of matrix capsules, not at biases and betas") {
+  MatrixCapsNet network(tiny(), 1);
+  const Parameters& parameters = network.parameters();
+  parameters.add_weight_decay(0.5);
+  for (int i = 0; i < parameters.count(); ++i) {
+    CAPTURE(parameters.name(i));
+    const real factor = parameters.name(i).ends_with(".weight") ? real(0.5) : real(0);
+    const Tensor value = parameters.value(i), gradient = parameters.gradient(i);
+    for (std::int64_t n = 0; n < value.elements(); ++n)
+      REQUIRE(gradient.data()[n] == factor * value.data()[n]);
+  }
+}
+
 TEST_CASE("matrix capsules take any image size, channels, classes and layers") {
   for (const InputShape& input : {InputShape{13, 21, 1, 2}, InputShape{14, 15, 3, 7}})
     for (const std::int64_t second : {0, 2}) {
