@@ -63,7 +63,8 @@ struct Routed {
             .pose = {problem.rows, problem.inner, problem.columns}};
   }
 
-  void run() {
+  /// Returns the bytes that the tape held at most.
+  std::size_t run() {
     Tape tape;
     const auto leaf = [&](const Tensor& value, Tensor& gradient) {
       gradient = Tensor(value.shape());
@@ -81,6 +82,7 @@ struct Routed {
     const Variable loss = add(tape, squared(tape, parents.poses, grad_parent_poses),
                               squared(tape, parents.activations, grad_parent_activations));
     tape.backward(loss);
+    return tape.arena().peak();
   }
 
   /// 1/2 sum (x - (x0 - g))^2 has the gradient g at x0.

@@ -5,6 +5,8 @@
 
 #include <doctest/doctest.h>
 
+#include <cmath>
+
 using namespace mereo;
 
 TEST_CASE(
@@ -78,25 +80,48 @@ TEST_CASE("a layer's parents stand where its windows fit") {
 
 TEST_CASE("EM routing starts with parents that are half active when half of the children are, if "
           "all agree; and the more, the more active") {
-  const CapsuleLayerOptions shape = {.children = {3, 2, 4},
-                                     .parents = 5,
-                                     .pose = {4, 4, 4},
-                                     .connection = {},
-                                     .weights = Initialiser::normal(0.1)};
-  const Routing& em = find_routing("em");
+  CapsuleLayerOptions shape = {.children = {6, 8, 4}, // stride 2 leaves a row and a column out
+                               .parents = 5,
+                               .pose = {4, 4, 4},
+                               .connection = {},
+                               .weights = Initialiser::normal(0.1)};
+  RoutingChoice em;
+  em.set("iterations", std::int64_t(1));
+  SUBCASE("all children") {}
+  SUBCASE("windows") {
+    shape.connection = {.kernel = 3};
+  }
+  SUBCASE("windows with stride 2") {
+    shape.connection = {.kernel = 3, .stride = 2};
+  }
+  SUBCASE("windows with gaps between them") {
+    shape.connection = {.kernel = 2, .stride = 3};
+  }
+  SUBCASE("windows, each field by itself") {
+    shape.connection = {.kernel = 3, .stride = 2};
+    em.set("per_field", std::int64_t(1));
+  }
   Parameters parameters;
-  const auto layer = em.make(parameters, "layer", shape, em.options());
+  const auto layer = find_routing("em").make(parameters, "layer", shape, em.options);
   parameters.allocate(3);
-  const auto activation = [&](real of_children) {
-    const Tensor poses({1, 3, 2, 4, 16}), activations({1, 3, 2, 4}); // poses of 0: so are all votes
+  // The mean of what the activations are logistic functions of: parents at the border have less
+  // competition for their children, so more of them than others.
+  const auto evidence = [&](real of_children) {
+    const auto& [H, W, I] = shape.children;
+    const Tensor poses({1, H, W, I, 16}), activations({1, H, W, I}); // of 0: so are all votes
     std::ranges::fill(activations.values(), of_children);
     Tape tape;
-    return layer
-        ->forward(tape, parameters, {tape.constant(poses), tape.constant(activations)},
-                  Mode::evaluation, nullptr)
-        .activations.data()[0];
+    const Variable a =
+        layer
+            ->forward(tape, parameters, {tape.constant(poses), tape.constant(activations)},
+                      Mode::evaluation, nullptr)
+            .activations;
+    double total = 0;
+    for (std::int64_t n = 0; n < a.elements(); ++n)
+      total += std::log(double(a.data()[n]) / (1 - double(a.data()[n])));
+    return total / double(a.elements());
   };
-  CHECK(activation(0.5) == doctest::Approx(0.5).epsilon(1e-4));
-  CHECK(activation(0.7) > activation(0.5) + 0.1);
-  CHECK(activation(0.3) < activation(0.5) - 0.1);
+  CHECK(std::abs(evidence(0.5)) < 1e-4);
+  CHECK(evidence(0.7) > 0.3);
+  CHECK(evidence(0.3) < -0.3);
 }

@@ -51,6 +51,19 @@ TEST_CASE("matrix capsules have the parameters of the paper's networks") {
   CHECK(MatrixCapsNet::parameter_elements(config) == 317'194); // the defaults
 }
 
+TEST_CASE("weight decay pulls at the weights of matrix capsules, not at biases and betas") {
+  MatrixCapsNet network(tiny(), 1);
+  const Parameters& parameters = network.parameters();
+  parameters.add_weight_decay(0.5);
+  for (int i = 0; i < parameters.count(); ++i) {
+    CAPTURE(parameters.name(i));
+    const real factor = parameters.name(i).ends_with(".weight") ? real(0.5) : real(0);
+    const Tensor value = parameters.value(i), gradient = parameters.gradient(i);
+    for (std::int64_t n = 0; n < value.elements(); ++n)
+      REQUIRE(gradient.data()[n] == factor * value.data()[n]);
+  }
+}
+
 TEST_CASE("matrix capsules take any image size, channels, classes and layers") {
   for (const InputShape& input : {InputShape{13, 21, 1, 2}, InputShape{14, 15, 3, 7}})
     for (const std::int64_t second : {0, 2}) {
@@ -70,6 +83,11 @@ TEST_CASE("matrix capsules take any image size, channels, classes and layers") {
       tape.backward(out.loss);
       check_all_finite(network.parameters().gradients());
     }
+}
+
+TEST_CASE("a network that no memory holds is refused before any is taken") {
+  MatrixCapsNetConfig config = with_sizes(5, 2, 1 << 20, 1 << 20); // 10^14 numbers
+  CHECK(has(error_of([&] { MatrixCapsNet(config, 1); }), "make the network smaller"));
 }
 
 TEST_CASE("images of another shape, or too small, are refused by matrix capsules in one line") {
@@ -158,12 +176,26 @@ TEST_CASE("a matrix capsule configuration makes the same network again, and says
   CHECK(has(error(R"({"routing_iterations": 2.5})"), "routing_iterations"));
   CHECK(has(error(R"({"loss": "hinge"})"), "\"spread\", \"margin\" or \"cross-entropy\""));
   CHECK(has(error(R"({"pose_size": 15})"), "pose_size"));
+  CHECK(has(error(R"({"coordinate_scale": 1e39})"), "coordinate_scale")); // not in float
+  CHECK(has(error(R"({"routing_iterations": 0})"), "at least one iteration [0]"));
+  CHECK(has(error(R"({"routing_variance_floor": 0})"), "floor"));
+  CHECK(has(error(R"({"routing_variance_floor": 1e-60})"), "floor"));
+  CHECK(has(error(R"({"routing_likelihood": 0})"), "likelihood"));
+  CHECK(has(error(R"({"routing_temperature_decay": 1})"), "decay"));
+  CHECK(has(error(R"({"routing_inverse_temperature": -1})"), "temperature"));
+  CHECK(has(error(R"({"class_temperature": -1})"), "temperature"));
+  CHECK(has(error(R"({"routing_cost_reference": -1})"), "cost_reference"));
+  CHECK(has(error(R"({"routing_beta_u_start": 1e39})"), "beta_u_start"));
+  CHECK(has(error(R"({"routing_half_active_share": 1e39})"), "half_active_share"));
   // An option belongs to its routing, wherever in the text it stands.
   CHECK(has(error(R"({"routing": "dynamic", "routing_per_field": 1})"), "routing_per_field"));
   CHECK(error(R"({"routing_none_of_the_above": 1, "routing": "dynamic", "class_shared": false,
                   "coordinate_scale": 0, "capsules1_types": 0, "capsules2_types": 0})")
             .empty());
   CHECK(has(error(R"({"routing": "dynamic"})"), "layer capsules1"));
+  CHECK(has(error(R"({"routing": "dynamic", "routing_iterations": 0, "class_shared": false,
+                      "coordinate_scale": 0, "capsules1_types": 0, "capsules2_types": 0})"),
+            "at least one iteration [0]"));
 }
 
 TEST_CASE("nothing in matrix capsules depends on what the arena's memory held before") {

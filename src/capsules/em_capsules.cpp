@@ -1,4 +1,5 @@
 // Layers of capsules by EM routing (Hinton, Sabour, Frosst 2018).
+#include "capsules/em_options.h"
 #include "capsules/routing_list.h"
 #include "io/config_fields.h"
 
@@ -60,11 +61,23 @@ double undecided_mass(const CapsuleLayerOptions& shape, bool per_field) {
          double(to.height * to.width * parents);
 }
 
+/// Of this layer; throws Error for what it cannot follow.
 EmRouting routing_of(const CapsuleLayerOptions& shape, const EmLayerOptions& options) {
+  const auto demand = [](bool holds, const char* problem, double value) {
+    if (!holds)
+      throw Error("em layer", problem, std::to_string(value));
+  };
+  demand(options.cost_reference >= 0 && std::isfinite(real(options.cost_reference)),
+         "cost_reference must be a number from 0", options.cost_reference);
+  demand(std::isfinite(real(options.beta_u_start)), "beta_u_start must be a number",
+         options.beta_u_start);
+  demand(std::isfinite(real(options.half_active_share)), "half_active_share must be a number",
+         options.half_active_share);
   EmRouting routing = options.routing;
   routing.pose = shape.pose;
   if (options.cost_reference > 0)
     routing.cost_scale = options.cost_reference / undecided_mass(shape, routing.per_field);
+  check_em_routing(routing);
   return routing;
 }
 

@@ -3,6 +3,7 @@
 // a vote in kernels/em_kernels.h.
 #include "kernels/em_routing.h"
 #include "capsules/couplings.h"
+#include "capsules/em_options.h"
 #include "capsules/op_list.h"
 
 #include <mereo/capsules.h>
@@ -43,26 +44,6 @@ void em_routing_vjp(Tape& tape, const void* saved) {
   em_backward(s.grid, s.shape, s.options, s.children.poses.shape()[0], s.inputs(), s.state,
               tape.gradient_of(s.parents.poses), tape.gradient_of(s.parents.activations), poses,
               activations, transforms, beta_u, beta_a, tape.arena());
-}
-
-void check_options(const EmRouting& options, double coordinate_scale) {
-  const auto demand = [](bool holds, const char* problem, double value) {
-    if (!holds)
-      throw Error("em_routing", problem, std::to_string(value));
-  };
-  demand(options.iterations >= 1, "there must be at least one iteration", options.iterations);
-  demand(options.variance_floor > 0 && std::isfinite(options.variance_floor),
-         "the floor of the variance must be positive", options.variance_floor);
-  demand(std::isfinite(options.inverse_temperature), "the inverse temperature is not a number",
-         options.inverse_temperature);
-  demand(options.decay >= 0 && options.decay < 1, "the decay must be from 0 to below 1",
-         options.decay);
-  demand(options.likelihood > 0 && std::isfinite(options.likelihood),
-         "the power of the likelihood must be positive", options.likelihood);
-  demand(std::isfinite(options.cost_scale), "the factor on the cost is not a number",
-         options.cost_scale);
-  demand(std::isfinite(coordinate_scale), "the factor on coordinates is not a number",
-         coordinate_scale);
 }
 
 EmGrid check_grid(const Shape& poses, const Connection& connection) {
@@ -130,12 +111,34 @@ Shape coupling_shape(const EmGrid& grid, std::int64_t batch, std::int64_t childr
 
 } // namespace
 
+void check_em_routing(const EmRouting& options) {
+  const auto demand = [](bool holds, const char* problem, auto value) {
+    if (!holds)
+      throw Error("em_routing", problem, std::to_string(value));
+  };
+  // What the kernels get is of type real, which has a smaller range.
+  const auto finite = [](double value) { return std::isfinite(real(value)); };
+  demand(options.iterations >= 1, "there must be at least one iteration", options.iterations);
+  demand(real(options.variance_floor) > 0 && finite(options.variance_floor),
+         "the floor of the variance must be positive", options.variance_floor);
+  demand(options.inverse_temperature >= 0 && finite(options.inverse_temperature),
+         "the inverse temperature must be a number from 0", options.inverse_temperature);
+  demand(options.decay >= 0 && options.decay < 1, "the decay must be from 0 to below 1",
+         options.decay);
+  demand(real(options.likelihood) > 0 && finite(options.likelihood),
+         "the power of the likelihood must be positive", options.likelihood);
+  demand(finite(options.cost_scale), "the factor on the cost is not a number", options.cost_scale);
+}
+
 const Op ops::em_routing = {"em_routing", em_routing_vjp};
 
 Capsules em_routing(Tape& tape, const Capsules& children, Variable transforms, Variable beta_u,
                     Variable beta_a, const Connection& connection, const EmRouting& options,
                     double coordinate_scale, std::vector<Tensor>* couplings) {
-  check_options(options, coordinate_scale);
+  check_em_routing(options);
+  if (!std::isfinite(real(coordinate_scale)))
+    throw Error("em_routing", "the factor on coordinates is not a number",
+                std::to_string(coordinate_scale));
   const EmGrid grid = check(children, transforms, beta_u, beta_a, connection, options.pose);
   const Shape& u = children.poses.shape();
   const std::int64_t B = u[0], J = transforms.shape()[3];

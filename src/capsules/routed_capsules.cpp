@@ -54,6 +54,9 @@ constexpr auto members = [](auto& o, const auto& visit) {
 std::unique_ptr<CapsuleLayer> make(Parameters& parameters, const std::string& layer,
                                    const CapsuleLayerOptions& shape, const Fields& fields) {
   const auto options = from_fields<DynamicOptions>(fields, members);
+  if (options.routing.iterations < 1)
+    throw Error("dynamic routing", "there must be at least one iteration",
+                std::to_string(options.routing.iterations));
   if (shape.connection.kernel != 0 || shape.connection.shared || shape.coordinate_scale != 0)
     throw Error("dynamic routing", "a parent sees all children, each with a transform of its own",
                 "layer " + layer, "route windows and shared transforms by another routing");

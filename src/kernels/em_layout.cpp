@@ -25,29 +25,32 @@ EmLayout::EmLayout(const EmGrid& grid, const EmShape& shape, const EmOptions& op
     add_coordinates(arena);
 }
 
-/// The parents whose window holds (y, x): out of every offset in the window, the one place that it
-/// would belong to.
+/// The parents whose window holds (y, x), the last along each axis first.
 void EmLayout::find_windows(Arena& arena) {
-  const auto along = [&](Index kernel_size) { return ceiling(kernel_size, grid.stride); };
-  const Index most = along(grid.kernel_height) * along(grid.kernel_width);
+  const Index rows = grid.out_height(), columns = grid.out_width(), stride = grid.stride;
+  most_parents = std::min(ceiling(grid.kernel_height, stride), rows) *
+                 std::min(ceiling(grid.kernel_width, stride), columns);
   const auto array = [&](Index size) { return arena.allocate_array<Index>(std::size_t(size)); };
   counts_ = array(grid.places());
   pairs_before_ = array(grid.places());
-  parents_ = array(grid.places() * most);
-  offsets_ = array(grid.places() * most);
-  most_parents = most;
+  parents_ = array(grid.places() * most_parents);
+  offsets_ = array(grid.places() * most_parents);
   for (Index y = 0, place = 0; y < grid.height; ++y)
     for (Index x = 0; x < grid.width; ++x, ++place) {
       Index count = 0;
-      for (Index dy = y % grid.stride; dy < grid.kernel_height && dy <= y; dy += grid.stride)
-        for (Index dx = x % grid.stride; dx < grid.kernel_width && dx <= x; dx += grid.stride) {
-          const Index row = (y - dy) / grid.stride, column = (x - dx) / grid.stride;
-          if (row >= grid.out_height() || column >= grid.out_width())
-            continue;
-          parents_[place * most + count] = row * grid.out_width() + column;
-          offsets_[place * most + count] = grid.shared ? 0 : dy * grid.kernel_width + dx;
+      for (Index row = std::min(y / stride, rows - 1); row >= 0; --row) {
+        const Index dy = y - row * stride;
+        if (dy >= grid.kernel_height)
+          break;
+        for (Index column = std::min(x / stride, columns - 1); column >= 0; --column) {
+          const Index dx = x - column * stride;
+          if (dx >= grid.kernel_width)
+            break;
+          parents_[place * most_parents + count] = row * columns + column;
+          offsets_[place * most_parents + count] = grid.shared ? 0 : dy * grid.kernel_width + dx;
           ++count;
         }
+      }
       counts_[place] = count;
       pairs_before_[place] = pairs;
       pairs += shape.child_types * count * blocks * lanes;

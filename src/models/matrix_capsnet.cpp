@@ -53,7 +53,7 @@ void check(const MatrixCapsNetConfig& c) {
     throw Error("MatrixCapsNet", "pose_size must be a square", std::to_string(c.pose_size),
                 "4, 9 or 16, say, or vector poses");
   const auto finite = [](const char* what, double value) {
-    if (!std::isfinite(value))
+    if (!std::isfinite(real(value)))
       throw Error("MatrixCapsNet", std::string(what) + " must be a number", std::to_string(value));
   };
   finite("coordinate_scale", c.coordinate_scale);

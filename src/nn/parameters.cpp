@@ -1,6 +1,7 @@
 #include "autodiff/elementwise.h"
 #include "kernels/table.h"
 
+#include <mereo/memory.h>
 #include <mereo/nn.h>
 
 #include <algorithm>
@@ -67,6 +68,11 @@ int Parameters::add_average(std::string name, const Shape& shape, double start) 
 }
 
 void Parameters::allocate(std::uint64_t seed) {
+  // Where memory is promised freely, taking too much of it ends the program without a word.
+  if (block_elements_ > physical_memory() / std::int64_t(2 * sizeof(real)))
+    throw Error("Parameters::allocate", "there is not so much memory as the parameters need",
+                std::to_string(elements()) + " numbers and their gradients",
+                "make the network smaller");
   values_ = Tensor(Shape{block_elements_});
   gradients_ = Tensor(Shape{block_elements_});
   averages_ = Tensor(Shape{average_elements_});
