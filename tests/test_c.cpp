@@ -99,6 +99,7 @@ TEST_CASE("C: both of two overlapping pictures are told, each reconstructed from
   REQUIRE(mereo_predict(network.get(), image.data(), 144) == both[0]);
   REQUIRE(mereo_labels(network.get(), told.data(), 2) == 0);
   CHECK(told == both);
+  CHECK(mereo_labels(nullptr, told.data(), 2) == -1);
   CHECK(mereo_labels(network.get(), told.data(), 1) == -1);
   CHECK(std::string(mereo_last_error()).find("1 instead of 2") != std::string::npos);
   for (const std::int32_t k : both) {

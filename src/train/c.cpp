@@ -175,8 +175,9 @@ int mereo_predict_file(mereo_network* network, const char* path) {
 int mereo_labels(const mereo_network* network, int* labels, size_t count) {
   return guarded(-1, [&] {
     const char* call = "mereo_labels";
+    const Outputs& outputs = outputs_of(network, call);
     std::vector<std::int32_t> best;
-    predictions(outputs_of(network, call).scores, best, std::int64_t(network->sizes.labels));
+    predictions(outputs.scores, best, std::int64_t(network->sizes.labels));
     return fill(call, std::span<const std::int32_t>(best), labels, count);
   });
 }
