@@ -108,9 +108,10 @@ LIBRARY_OBJECTS := $(SOURCES:%.cpp=$(OBJ)/%.o) $(KERNEL_OBJECTS)
 DOUBLE_OBJECTS  := $(SOURCES:%.cpp=$(OBJ)/double/%.o)
 TEST_OBJECTS    := $(TESTS:%.cpp=$(OBJ)/%.o)
 GRADIENT_OBJECTS := $(patsubst %.cpp,$(OBJ)/double/%.o,tests/main.cpp $(GRADIENTS))
-PROGRAM_OBJECTS := $(PROGRAMS:%=$(OBJ)/tools/%.o)
+# Which programs there are is known after the probing below.
+PROGRAM_OBJECTS  = $(PROGRAMS:%=$(OBJ)/tools/%.o)
 BENCH_OBJECTS   := $(BENCHMARKS:%.cpp=$(OBJ)/%.o)
-OBJECTS         := $(LIBRARY_OBJECTS) $(DOUBLE_OBJECTS) $(TEST_OBJECTS) $(GRADIENT_OBJECTS) $(PROGRAM_OBJECTS) \
+OBJECTS          = $(LIBRARY_OBJECTS) $(DOUBLE_OBJECTS) $(TEST_OBJECTS) $(GRADIENT_OBJECTS) $(PROGRAM_OBJECTS) \
   $(BENCH_OBJECTS)
 
 # ---- Dependencies -------------------------------------------------------------------------------
