@@ -44,6 +44,8 @@ void write_iterations(Html& html, const Health& health) {
             (r == 0 ? "" : " (" + std::string(rise > 0 ? "+" : "") + fixed_number(rise, 2) + ")"),
         trained);
   }
+  html.put("p", "A network is tuned to the number of iterations that it was trained with: with "
+                "fewer or more it can be worse.");
 }
 
 void write_layer(Html& html, const LayerHealth& layer) {
