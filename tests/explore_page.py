@@ -2,7 +2,7 @@
 
     explore_page.py URL PICTURE [FOLDER]
 
-FOLDER, if given, receives screenshots at phone and desktop width.
+FOLDER, if given, receives screenshots at phone and desktop width, light and dark.
 """
 
 import json
@@ -12,7 +12,7 @@ import urllib.error
 import urllib.request
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
-from browser import Browser  # noqa: E402
+from browser import WINDOWS, Browser  # noqa: E402
 
 SEVEN = [(0.25, 0.2), (0.4, 0.2), (0.55, 0.2), (0.72, 0.2), (0.68, 0.35), (0.6, 0.5), (0.5, 0.7), (0.45, 0.82)]
 QUIET = "!busy && !waiting"
@@ -23,12 +23,10 @@ def check(good, what):
         raise AssertionError(what)
 
 
-def start(url, **window):
-    browser = Browser(**window)
+def start(browser, url):
     browser.open(url)
     browser.wait("document.getElementById('about').textContent.includes('trained on')")
     check(browser.run("document.getElementById('routing').hidden"), "a blank board is read")
-    return browser
 
 
 def draw(browser):
@@ -126,19 +124,13 @@ def main():
     url, picture = sys.argv[1:3]
     folder = sys.argv[3] if len(sys.argv) > 3 else None
     garbage(url)
-    for name, window in {"desktop": {"width": 1200}, "phone": {"width": 390, "phone": True}}.items():
-        browser = start(url, **window)
-        try:
+    for name, window in WINDOWS.items():
+        with Browser(**window) as browser:
+            start(browser, url)
             look(browser)
             drop(browser, picture)
-            check(not browser.errors, f"{name}: {browser.errors}")
-            wide = browser.run("document.documentElement.scrollWidth - innerWidth")
-            check(wide <= 0, f"{name}: the page is {wide} pixels too wide")
-            if folder:
-                draw(browser)
-                browser.screenshot(os.path.join(folder, f"explore-{name}.png"))
-        finally:
-            browser.close()
+            draw(browser)
+            browser.check(folder and os.path.join(folder, f"explore-{name}"))
 
 
 main()
