@@ -8,7 +8,7 @@ OPENMP   ?= 1#          0: one thread, no OpenMP needed
 V        ?= 0#          1: show the commands
 FUZZ_SECONDS ?= 30#     for each reader in make fuzz
 PREFIX   ?= /usr/local# where install puts things, below DESTDIR
-STRICT   ?= 0#          1: make check fails when a tool it needs is not here
+STRICT   ?= 0#          1: make check and the tests of pages fail when a tool they need is not here
 ARGS     ?=#            passed on to the program by train, reproduce, bench, bench-compare and signature
 
 PYTHON   ?= $(firstword $(wildcard /usr/bin/python3) python3)
@@ -133,7 +133,7 @@ $(CONFIG): tools/deps.sh
 .PHONY: deps deps-lint deps-dev
 deps: ## install what building and testing need, by the package manager, or print the command
 	@$(PROBE) install $(CONFIG)
-deps-lint: ## the same, and clang-format, shellcheck, CMake and pkg-config
+deps-lint: ## the same, and clang-format, shellcheck, CMake, pkg-config and chromium
 	@$(PROBE) lint $(CONFIG)
 deps-dev: ## the same, and what contributors need: clang, clang-format, valgrind, shellcheck, CMake, chromium, PyTorch
 	@$(PROBE) dev $(CONFIG)
