@@ -71,7 +71,7 @@ Values judge(DcIgn& network, const Sets& sets, bool clamped) {
   Values values;
   for (const auto& [factor, name] : factors) {
     const LatentFitOptions fit{.latent = clamped ? std::int64_t(factor) : -1};
-    const auto r2 = [&](const Dataset& told) {
+    const auto r2 = [&, factor = factor](const Dataset& told) {
       return fit_latent(network, sets.training, told, factor, fit).r2;
     };
     values[name] = r2(sets.training);
@@ -154,10 +154,11 @@ Report dc_ign(Lab& lab) {
   for (const auto& [name, clamped] : {std::pair{"dc-ign", true}, {"dc-ign-free", false}}) {
     std::vector<Judgement> judged;
     for (const std::uint64_t seed : lab.seeds())
-      judged.push_back(
-          {steps, lab.measure(name, seed, data_name, steps, [&](const std::string& folder) {
-             return train_and_judge(lab, sets, seed, clamped, steps, folder);
-           })});
+      judged.push_back({steps, lab.measure(name, seed, data_name, steps,
+                                           [&, clamped = clamped](const std::string& folder) {
+                                             return train_and_judge(lab, sets, seed, clamped, steps,
+                                                                    folder);
+                                           })});
     std::vector<std::string> values;
     for (const Column& column : report.columns)
       values.push_back(column.name);
