@@ -25,8 +25,13 @@ expect 'a port that is taken' 1 'another one with --port' "$BUILD/explore" run -
 if has_browser; then
   in_browser explore_page.py "$url" run/reconstructions.png
 fi
+if command -v python3 >/dev/null; then
+  timeout 300 python3 -B "$tests/explore_garbage.py" "$url" $child >out 2>err || fail 'explore_garbage.py'
+else
+  echo 'python3 is not here: garbage is not sent to explore'
+fi
 
-kill -TERM $child
+kill -TERM $child 2>/dev/null
 wait $child
 status=$?
 slow=

@@ -8,8 +8,6 @@ FOLDER, if given, receives screenshots at phone and desktop width, light and dar
 import json
 import os
 import sys
-import urllib.error
-import urllib.request
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
 from browser import WINDOWS, Browser  # noqa: E402
@@ -86,44 +84,9 @@ def drop(browser, picture):
     browser.errors.remove(expected[0])
 
 
-def status(url, data=None, headers=None):
-    """What is answered, and that a refusal says why."""
-    try:
-        with urllib.request.urlopen(urllib.request.Request(url, data, {"Content-Type": "application/json", **(headers or {})}), timeout=30) as answer:
-            return answer.status
-    except urllib.error.HTTPError as error:
-        body = error.read()
-        check(error.code == 413 or json.loads(body)["error"], f"a refusal without a reason: {body!r}")
-        return error.code
-
-
-def garbage(url):
-    good = json.dumps({"pixels": [0] * 784}).encode()
-    check(status(url + "explain", good) == 200, "a blank picture is refused")
-    for what, path, data, headers, want in [
-        ("no JSON", "explain", b"\xff\xfe{", None, 400),
-        ("an empty question", "explain", b"", None, 400),
-        ("too few pixels", "explain", b'{"pixels": [0, 1]}', None, 400),
-        ("a pixel too bright", "explain", good.replace(b"[0,", b"[2,", 1), None, 400),
-        ("a pixel that is no number", "explain", good.replace(b"[0,", b"[[],", 1), None, 400),
-        ("a class that is not there", "explain", good[:-1] + b', "class": 10}', None, 400),
-        ("a pose of no numbers", "explain", good[:-1] + b', "pose": "x"}', None, 400),
-        ("deep nesting", "explain", b"[" * 100000, None, 400),
-        ("no picture", "read", b"GIF89a", None, 400),
-        ("more than is taken", "read", b"x" * (9 << 20), None, 413),
-        ("another path", "etc/passwd", None, None, 404),
-        ("a path that climbs", "../../etc/passwd", None, None, 404),
-        ("another site's name", "about", None, {"Host": "evil.example:80"}, 403),
-    ]:
-        got = status(url + path, data, headers)
-        check(got == want, f"{what}: {got} instead of {want}")
-    check(status(url + "about") == 200, "garbage ended the server")
-
-
 def main():
     url, picture = sys.argv[1:3]
     folder = sys.argv[3] if len(sys.argv) > 3 else None
-    garbage(url)
     for name, window in WINDOWS.items():
         with Browser(**window) as browser:
             start(browser, url)
