@@ -42,6 +42,7 @@ static void use_wrongly(mereo_network* network, const mereo_sizes* sizes, const 
   FAILS(mereo_load(NULL) == NULL, "the path is NULL");
   FAILS(mereo_load("no/such/file") == NULL, "no/such/file");
   FAILS(mereo_load(damaged) == NULL, damaged);
+  FAILS(mereo_load("no\nsuch\nfile") == NULL, "no?such?file");
   memset(path, 'x', sizeof path);
   path[sizeof path - 1] = 0;
   FAILS(mereo_load(path) == NULL, "xxx");
