@@ -16,6 +16,18 @@ said=$(without_browser 1)
 has_browser || { finish; exit; }
 expect 'a run' 0 'test error' train --epochs 2 --out run
 in_browser run_page.py "file://$work/run/report.html"
-"$BUILD/explain" run --count 2 --health 10 --threads 1 -o page >out 2>err || fail 'explain'
+"$BUILD/explain" run --count 8 --health 10 --threads 1 -o page >out 2>err || fail 'explain'
 in_browser report_page.py "file://$work/page/index.html"
+
+# --- what classes and files are called is shown, and nothing else
+long=$(printf 'x%.0s' $(seq 200))
+for name in '<img src=x onerror=console.error(1)> "A" &amp; B' "$long"; do
+  mkdir -p "odd/$name"
+  cp page/00?-input.png "odd/$name"
+done
+expect 'classes with odd names' 0 'validation error' train --data folder:odd --epochs 2 --batch 4 --validation 4 --out odd-run
+in_browser run_page.py "file://$work/odd-run/report.html"
+cp page/000-input.png "<b onclick='x'>.png"
+"$BUILD/explain" odd-run "<b onclick='x'>.png" "odd/$long/001-input.png" --threads 1 -o odd-page >out 2>err || fail 'explain odd names'
+in_browser report_page.py "file://$work/odd-page/index.html"
 finish
