@@ -57,8 +57,8 @@ void Report::add(const ExplainedImage& image) {
   std::snprintf(prefix, sizeof prefix, "%03zu", cards_.size());
   const std::string anchor = std::string("image-") + prefix;
   const Tensor canvas = canvas_of(picture_of(image.pixels));
-  cards_.push_back(
-      {anchor, class_names(predicted, "+"), png_uri(png_bytes(image.name, canvas)), wrong});
+  cards_.push_back({anchor, class_names(predicted, "+"), png_uri(png_bytes(image.name, canvas)),
+                    !image.truth.empty(), wrong});
 
   const auto card = images_.in("article", {{"class", "card"}, {"id", anchor}});
   {
