@@ -254,18 +254,21 @@ goldens: ## make tests/golden/ anew with PyTorch
 # build/fuzz; one that is fixed belongs in tests/fuzz/seeds.
 FUZZERS  := idx norb affnist checkpoint json image explore
 FUZZ_CXX  = $(shell command -v clang++ || command -v clang++-14)
+fuzz_build = @$(MAKE) --no-print-directory CXX='$(FUZZ_CXX)' SANITIZE=fuzzer-no-link,address,undefined OPENMP=0 BUILD=build/fuzz \
+  $(1:%=build/fuzz/fuzz-%)
 
-.PHONY: fuzz fuzz-%
-fuzz: ## fuzz the readers of files, FUZZ_SECONDS each (needs clang)
+.PHONY: fuzz fuzz-clang $(FUZZERS:%=fuzz-%)
+fuzz: fuzz-clang ## fuzz the readers of files, FUZZ_SECONDS each; make fuzz-image: one of them (needs clang)
+	$(call fuzz_build,$(FUZZERS))
+	@status=0; for name in $(FUZZERS); do tools/fuzz.sh $$name $(FUZZ_SECONDS) || status=1; done; exit $$status
+
+fuzz-clang:
 	@echo 'int main() {}' | $(or $(FUZZ_CXX),false) -fsanitize=fuzzer-no-link,address,undefined -x c++ - -o /dev/null 2>/dev/null || \
 	  { echo 'make fuzz needs clang++ and its libFuzzer: make deps-dev'; exit 1; }
-	@$(MAKE) CXX='$(FUZZ_CXX)' SANITIZE=fuzzer-no-link,address,undefined OPENMP=0 BUILD=build/fuzz $(FUZZERS:%=build/fuzz/fuzz-%)
-	@$(MAKE) -j1 $(FUZZERS:%=fuzz-%)
 
-fuzz-%:
-	@mkdir -p build/fuzz/corpus/$*
-	$(if $(wildcard /dev/shm),TMPDIR=/dev/shm) build/fuzz/fuzz-$* -max_total_time=$(FUZZ_SECONDS) -timeout=20 -max_len=20000 -verbosity=0 -print_final_stats=1 \
-	  -artifact_prefix=build/fuzz/$*- build/fuzz/corpus/$* tests/fuzz/seeds/$* tests/samples
+$(FUZZERS:%=fuzz-%): fuzz-%: fuzz-clang
+	$(call fuzz_build,$*)
+	@tools/fuzz.sh $* $(FUZZ_SECONDS)
 
 $(FUZZERS:%=$(BUILD)/fuzz-%): $(BUILD)/fuzz-%: tests/fuzz/fuzz.cpp tests/fuzz/targets.h $(BUILD)/libmereo.a
 	$(call say,LINK,$@)
