@@ -8,7 +8,7 @@ OPENMP   ?= 1#          0: one thread, no OpenMP needed
 V        ?= 0#          1: show the commands
 FUZZ_SECONDS ?= 30#     for each reader in make fuzz
 PREFIX   ?= /usr/local# where install puts things, below DESTDIR
-STRICT   ?= 0#          1: make check fails when a tool it needs is not here
+STRICT   ?= 0#          1: make check and the tests of pages fail when a tool they need is not here
 ARGS     ?=#            passed on to the program by train, reproduce, bench, bench-compare and signature
 
 PYTHON   ?= $(firstword $(wildcard /usr/bin/python3) python3)
@@ -108,9 +108,10 @@ LIBRARY_OBJECTS := $(SOURCES:%.cpp=$(OBJ)/%.o) $(KERNEL_OBJECTS)
 DOUBLE_OBJECTS  := $(SOURCES:%.cpp=$(OBJ)/double/%.o)
 TEST_OBJECTS    := $(TESTS:%.cpp=$(OBJ)/%.o)
 GRADIENT_OBJECTS := $(patsubst %.cpp,$(OBJ)/double/%.o,tests/main.cpp $(GRADIENTS))
-PROGRAM_OBJECTS := $(PROGRAMS:%=$(OBJ)/tools/%.o)
+# Which programs there are is known after the probing below.
+PROGRAM_OBJECTS  = $(PROGRAMS:%=$(OBJ)/tools/%.o)
 BENCH_OBJECTS   := $(BENCHMARKS:%.cpp=$(OBJ)/%.o)
-OBJECTS         := $(LIBRARY_OBJECTS) $(DOUBLE_OBJECTS) $(TEST_OBJECTS) $(GRADIENT_OBJECTS) $(PROGRAM_OBJECTS) \
+OBJECTS          = $(LIBRARY_OBJECTS) $(DOUBLE_OBJECTS) $(TEST_OBJECTS) $(GRADIENT_OBJECTS) $(PROGRAM_OBJECTS) \
   $(BENCH_OBJECTS)
 
 # ---- Dependencies -------------------------------------------------------------------------------
@@ -132,7 +133,7 @@ $(CONFIG): tools/deps.sh
 .PHONY: deps deps-lint deps-dev
 deps: ## install what building and testing need, by the package manager, or print the command
 	@$(PROBE) install $(CONFIG)
-deps-lint: ## the same, and clang-format, shellcheck, CMake and pkg-config
+deps-lint: ## the same, and clang-format, shellcheck, CMake, pkg-config and chromium
 	@$(PROBE) lint $(CONFIG)
 deps-dev: ## the same, and what contributors need: clang, clang-format, valgrind, shellcheck, CMake, chromium, PyTorch
 	@$(PROBE) dev $(CONFIG)
@@ -257,18 +258,21 @@ goldens: ## make tests/golden/ anew with PyTorch
 # build/fuzz; one that is fixed belongs in tests/fuzz/seeds.
 FUZZERS  := idx norb affnist checkpoint json image explore
 FUZZ_CXX  = $(shell command -v clang++ || command -v clang++-14)
+fuzz_build = @$(MAKE) --no-print-directory CXX='$(FUZZ_CXX)' SANITIZE=fuzzer-no-link,address,undefined OPENMP=0 BUILD=build/fuzz \
+  $(1:%=build/fuzz/fuzz-%)
 
-.PHONY: fuzz fuzz-%
-fuzz: ## fuzz the readers of files, FUZZ_SECONDS each (needs clang)
+.PHONY: fuzz fuzz-clang $(FUZZERS:%=fuzz-%)
+fuzz: fuzz-clang ## fuzz the readers of files, FUZZ_SECONDS each; make fuzz-image: one of them (needs clang)
+	$(call fuzz_build,$(FUZZERS))
+	@status=0; for name in $(FUZZERS); do tools/fuzz.sh $$name $(FUZZ_SECONDS) || status=1; done; exit $$status
+
+fuzz-clang:
 	@echo 'int main() {}' | $(or $(FUZZ_CXX),false) -fsanitize=fuzzer-no-link,address,undefined -x c++ - -o /dev/null 2>/dev/null || \
 	  { echo 'make fuzz needs clang++ and its libFuzzer: make deps-dev'; exit 1; }
-	@$(MAKE) CXX='$(FUZZ_CXX)' SANITIZE=fuzzer-no-link,address,undefined OPENMP=0 BUILD=build/fuzz $(FUZZERS:%=build/fuzz/fuzz-%)
-	@$(MAKE) -j1 $(FUZZERS:%=fuzz-%)
 
-fuzz-%:
-	@mkdir -p build/fuzz/corpus/$*
-	$(if $(wildcard /dev/shm),TMPDIR=/dev/shm) build/fuzz/fuzz-$* -max_total_time=$(FUZZ_SECONDS) -timeout=20 -max_len=20000 -verbosity=0 -print_final_stats=1 \
-	  -artifact_prefix=build/fuzz/$*- build/fuzz/corpus/$* tests/fuzz/seeds/$* tests/samples
+$(FUZZERS:%=fuzz-%): fuzz-%: fuzz-clang
+	$(call fuzz_build,$*)
+	@tools/fuzz.sh $* $(FUZZ_SECONDS)
 
 $(FUZZERS:%=$(BUILD)/fuzz-%): $(BUILD)/fuzz-%: tests/fuzz/fuzz.cpp tests/fuzz/targets.h $(BUILD)/libmereo.a
 	$(call say,LINK,$@)

@@ -2,17 +2,15 @@
 
     explore_page.py URL PICTURE [FOLDER]
 
-FOLDER, if given, receives screenshots at phone and desktop width.
+FOLDER, if given, receives screenshots at phone and desktop width, light and dark.
 """
 
 import json
 import os
 import sys
-import urllib.error
-import urllib.request
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
-from browser import Browser  # noqa: E402
+from browser import WINDOWS, Browser  # noqa: E402
 
 SEVEN = [(0.25, 0.2), (0.4, 0.2), (0.55, 0.2), (0.72, 0.2), (0.68, 0.35), (0.6, 0.5), (0.5, 0.7), (0.45, 0.82)]
 QUIET = "!busy && !waiting"
@@ -23,12 +21,10 @@ def check(good, what):
         raise AssertionError(what)
 
 
-def start(url, **window):
-    browser = Browser(**window)
+def start(browser, url):
     browser.open(url)
     browser.wait("document.getElementById('about').textContent.includes('trained on')")
     check(browser.run("document.getElementById('routing').hidden"), "a blank board is read")
-    return browser
 
 
 def draw(browser):
@@ -88,57 +84,16 @@ def drop(browser, picture):
     browser.errors.remove(expected[0])
 
 
-def status(url, data=None, headers=None):
-    """What is answered, and that a refusal says why."""
-    try:
-        with urllib.request.urlopen(urllib.request.Request(url, data, {"Content-Type": "application/json", **(headers or {})}), timeout=30) as answer:
-            return answer.status
-    except urllib.error.HTTPError as error:
-        body = error.read()
-        check(error.code == 413 or json.loads(body)["error"], f"a refusal without a reason: {body!r}")
-        return error.code
-
-
-def garbage(url):
-    good = json.dumps({"pixels": [0] * 784}).encode()
-    check(status(url + "explain", good) == 200, "a blank picture is refused")
-    for what, path, data, headers, want in [
-        ("no JSON", "explain", b"\xff\xfe{", None, 400),
-        ("an empty question", "explain", b"", None, 400),
-        ("too few pixels", "explain", b'{"pixels": [0, 1]}', None, 400),
-        ("a pixel too bright", "explain", good.replace(b"[0,", b"[2,", 1), None, 400),
-        ("a pixel that is no number", "explain", good.replace(b"[0,", b"[[],", 1), None, 400),
-        ("a class that is not there", "explain", good[:-1] + b', "class": 10}', None, 400),
-        ("a pose of no numbers", "explain", good[:-1] + b', "pose": "x"}', None, 400),
-        ("deep nesting", "explain", b"[" * 100000, None, 400),
-        ("no picture", "read", b"GIF89a", None, 400),
-        ("more than is taken", "read", b"x" * (9 << 20), None, 413),
-        ("another path", "etc/passwd", None, None, 404),
-        ("a path that climbs", "../../etc/passwd", None, None, 404),
-        ("another site's name", "about", None, {"Host": "evil.example:80"}, 403),
-    ]:
-        got = status(url + path, data, headers)
-        check(got == want, f"{what}: {got} instead of {want}")
-    check(status(url + "about") == 200, "garbage ended the server")
-
-
 def main():
     url, picture = sys.argv[1:3]
     folder = sys.argv[3] if len(sys.argv) > 3 else None
-    garbage(url)
-    for name, window in {"desktop": {"width": 1200}, "phone": {"width": 390, "phone": True}}.items():
-        browser = start(url, **window)
-        try:
+    for name, window in WINDOWS.items():
+        with Browser(**window) as browser:
+            start(browser, url)
             look(browser)
             drop(browser, picture)
-            check(not browser.errors, f"{name}: {browser.errors}")
-            wide = browser.run("document.documentElement.scrollWidth - innerWidth")
-            check(wide <= 0, f"{name}: the page is {wide} pixels too wide")
-            if folder:
-                draw(browser)
-                browser.screenshot(os.path.join(folder, f"explore-{name}.png"))
-        finally:
-            browser.close()
+            draw(browser)
+            browser.check(folder and os.path.join(folder, f"explore-{name}"))
 
 
 main()

@@ -71,6 +71,10 @@ expect 'predict' 0 'reconstructed' predict whole whole/reconstructions.png
 expect 'predict as JSON' 0 '"scores"' predict whole whole/reconstructions.png \
   --json --invert --reconstruction chosen.png
 [ -s chosen.png ] || fail 'predict does not write where it was told to'
+if [ -e /dev/full ]; then
+  predict whole whole/reconstructions.png >/dev/full 2>err && fail 'predict does not see a full disk'
+  grep -q 'standard output: cannot write' err || fail 'predict on a full disk'
+fi
 expect 'predict no picture' 1 'config.json' predict whole whole/config.json
 
 # --- two digits in a picture

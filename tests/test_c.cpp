@@ -57,6 +57,7 @@ TEST_CASE("C: a network gives what the same model gives in C++") {
   CHECK(sizes.height == 12);
   CHECK(sizes.channels == 1);
   CHECK(sizes.classes == 3);
+  CHECK(sizes.labels == 1);
   CHECK(sizes.pose == 4);
   CHECK(sizes.seen_width == 12);
   CHECK(sizes.reconstructs == 1);
@@ -74,11 +75,14 @@ TEST_CASE("C: a network gives what the same model gives in C++") {
   CHECK(all_of(network.get(), 5) == wanted);
 }
 
-TEST_CASE("C: each of two overlapping pictures is reconstructed from its own capsule") {
+TEST_CASE("C: both of two overlapping pictures are told, each reconstructed from its own capsule") {
   const Scratch scratch;
   const std::string path = checkpoint(scratch.path("run"), 7, 2);
   const Network network(mereo_load(path.c_str()));
   REQUIRE(network);
+  mereo_sizes sizes;
+  REQUIRE(mereo_get_sizes(network.get(), &sizes) == 0);
+  REQUIRE(sizes.labels == 2);
   LoadedModel loaded = load_model(path);
   loaded.model->freeze(1);
   const Tensor image(Shape{1, 12, 12, 1});
@@ -89,7 +93,15 @@ TEST_CASE("C: each of two overlapping pictures is reconstructed from its own cap
   predictions(outputs.scores, both, 2);
   const float* wanted = outputs.reconstruction.data();
   std::vector<float> made(144);
+  std::vector<int> told(2);
+  CHECK(mereo_labels(network.get(), told.data(), 2) == -1);
+  CHECK(std::string(mereo_last_error()).find("mereo_predict() first") != std::string::npos);
   REQUIRE(mereo_predict(network.get(), image.data(), 144) == both[0]);
+  REQUIRE(mereo_labels(network.get(), told.data(), 2) == 0);
+  CHECK(told == both);
+  CHECK(mereo_labels(nullptr, told.data(), 2) == -1);
+  CHECK(mereo_labels(network.get(), told.data(), 1) == -1);
+  CHECK(std::string(mereo_last_error()).find("1 instead of 2") != std::string::npos);
   for (const std::int32_t k : both) {
     REQUIRE(mereo_reconstruct(network.get(), std::size_t(k), made.data(), 144) == 0);
     for (const float pixel : made)

@@ -156,6 +156,17 @@ TEST_CASE("a small checkpoint cannot ask for a large model") {
                        Error);
 }
 
+TEST_CASE("a checkpoint with a number that is not finite is refused") {
+  Saved saved(least_config());
+  for (const double value : {double(NAN), double(-INFINITY)}) {
+    TensorFile file = read_safetensors(saved.path);
+    file.tensors[1].second.data()[0] = real(value);
+    file.metadata["checksum"] = checkpoint_checksum(file);
+    write_safetensors(saved.path, file);
+    CHECK_THROWS_WITH_AS(load_model(saved.path), doctest::Contains("not finite"), Error);
+  }
+}
+
 TEST_CASE("other safetensors files are not taken for checkpoints") {
   const Scratch scratch;
   const std::string path = scratch.path("other.safetensors");

@@ -64,6 +64,8 @@ TEST_CASE("an error reads where: problem [values] (hint), and keeps its parts") 
   CHECK(error.values == "(2, 3) and (4, 5)");
   CHECK(error.hint == "transpose one");
   CHECK(std::string(Error("dense", "no weights").what()) == "dense: no weights");
+  CHECK(std::string(Error("a\nb\x1b[31m\x7f\xc3\xa9", "is no file").what()) ==
+        "a?b?[31m?\xc3\xa9: is no file");
   CHECK(std::string(Error("dense", "no weights", "", "load some").what()) ==
         "dense: no weights (load some)");
 }

@@ -26,6 +26,15 @@ std::vector<real> some_pixels() {
 
 } // namespace
 
+TEST_CASE("a network whose numbers overflow is an error") {
+  const LoadedModel network = fuzz::small_network();
+  for (real& x : network.model->parameters().value(0).values())
+    x = real(1e38);
+  Explorer explorer(network, "a network");
+  CHECK_THROWS_WITH_AS(explorer.explain(json{{"pixels", some_pixels()}}.dump()),
+                       doctest::Contains("not finite"), Error);
+}
+
 TEST_CASE("an answer has the scores of a plain forward, and the pose that was asked for, decoded") {
   const LoadedModel network = fuzz::small_network();
   Explorer explorer(network, "a network");

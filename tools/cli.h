@@ -16,6 +16,7 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <numeric>
 #include <optional>
@@ -208,7 +209,11 @@ inline void apply(CLI::App& app, const Fields& fields, const std::string& source
 template <class Body> int guarded(const char* argv0, const Body& body) {
   const std::string program = std::filesystem::path(argv0).filename().string();
   try {
-    return body();
+    const int status = body();
+    // What a full disk has not taken.
+    if (std::fflush(stdout) != 0 || std::ferror(stdout))
+      throw Error("standard output", "cannot write", std::strerror(errno));
+    return status;
   } catch (const UsageError& error) {
     std::fprintf(stderr, "%s: %s; see %s --help\n", program.c_str(), error.what(), program.c_str());
     return usage_failure;

@@ -4,8 +4,8 @@
 #
 #   tools/deps.sh check|install|lint|dev [CONFIG]
 #
-# check never installs; lint adds what checks the sources and the installed library, dev all that
-# only contributors need. CONFIG receives, as make variables, which optional libraries were found.
+# check never installs; lint adds what checks the sources, the installed library and pages, dev all
+# that only contributors need. CONFIG receives, as make variables, which optional libraries were found.
 # From the environment: CXX, CPPFLAGS, LDFLAGS, and LINK_FLAGS (those of OpenMP and the sanitizers).
 # shellcheck disable=SC2086 # flags and package names are lists of words
 set -u
@@ -16,7 +16,7 @@ LINK_FLAGS=${LINK_FLAGS--fopenmp}
 
 needs="compiler openmp zlib xsimd stb cli11 json doctest fetch"
 [ "$mode" = check ] || needs="$needs httplib"
-[ "$mode" != lint ] || needs="$needs format shellcheck cmake pkgconf"
+[ "$mode" != lint ] || needs="$needs format shellcheck cmake pkgconf chromium"
 [ "$mode" != dev ] || needs="$needs benchmark clang libomp format valgrind shellcheck cmake pkgconf torch chromium"
 
 manager=none

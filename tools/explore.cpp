@@ -5,7 +5,10 @@
 #include <httplib.h>
 #include <nlohmann/json.hpp>
 
+#include <chrono>
 #include <csignal>
+#include <cstdlib>
+#include <future>
 #include <mutex>
 #include <thread>
 
@@ -25,6 +28,10 @@ constexpr std::string_view script =
     ;
 
 constexpr std::size_t most_bytes = std::size_t{8} << 20;
+/// In which a question has to come, and in which the program ends.
+constexpr std::chrono::seconds patience(10), farewell(2);
+/// Whoever dawdles holds one; a browser takes six.
+constexpr std::size_t connections = 32;
 
 void complain(httplib::Response& response, int status, const std::string& problem) {
   const nlohmann::json answer = {{"error", problem}};
@@ -40,15 +47,21 @@ bool asked_here(const httplib::Request& request) {
   return name == "127.0.0.1" || name == "localhost";
 }
 
+/// httplib keeps whatever else comes with a body, of any size.
+bool may_be_read(const httplib::Request& request) {
+  return request.method == "GET" || request.method == "HEAD" ||
+         (request.method == "POST" && (request.path == "/explain" || request.path == "/read") &&
+          !request.is_multipart_form_data());
+}
+
 class Site {
 public:
   explicit Site(Explorer& explorer) : explorer_(explorer) {
-    server_.new_task_queue = [] { return new httplib::ThreadPool(4); };
+    server_.new_task_queue = [] { return new httplib::ThreadPool(connections); };
     // An idle browser must not hold a thread, and nobody else's program the same port.
     server_.set_keep_alive_max_count(1);
     server_.set_read_timeout(5);
     server_.set_write_timeout(5);
-    server_.set_payload_max_length(most_bytes);
     server_.set_socket_options([](socket_t socket) {
       const int yes = 1;
       setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
@@ -59,9 +72,12 @@ public:
          {"X-Content-Type-Options", "nosniff"},
          {"Cache-Control", "no-store"}});
     server_.set_pre_routing_handler([](const auto& request, auto& response) {
-      if (asked_here(request))
+      if (!asked_here(request))
+        complain(response, 403, "ask for 127.0.0.1");
+      else if (!may_be_read(request))
+        complain(response, 404, "there is no answer to this");
+      else
         return httplib::Server::HandlerResponse::Unhandled;
-      complain(response, 403, "ask for 127.0.0.1");
       return httplib::Server::HandlerResponse::Handled;
     });
     server_.set_error_handler([](const auto&, auto& response) {
@@ -74,12 +90,8 @@ public:
     server_.Get("/about", [this](const auto&, auto& response) {
       answer(response, [this] { return explorer_.about(); });
     });
-    server_.Post("/explain", [this](const auto& request, auto& response) {
-      answer(response, [&] { return explorer_.explain(request.body); });
-    });
-    server_.Post("/read", [this](const auto& request, auto& response) {
-      answer(response, [&] { return explorer_.read(request.body); });
-    });
+    take("/explain", [this](const std::string& body) { return explorer_.explain(body); });
+    take("/read", [this](const std::string& body) { return explorer_.read(body); });
   }
 
   /// Returns the port. Throws Error when it is taken.
@@ -101,6 +113,30 @@ private:
   void give(const char* path, std::string_view content, const char* type) {
     server_.Get(path, [=](const auto&, auto& response) {
       response.set_content(content.data(), content.size(), type);
+    });
+  }
+
+  /// Reads what is sent itself: httplib bounds neither what has no length stated, or is compressed,
+  /// nor the time.
+  template <class Ask> void take(const char* path, const Ask& ask) {
+    server_.Post(path, [=, this](const httplib::Request&, httplib::Response& response,
+                                 const httplib::ContentReader& content) {
+      const auto end = std::chrono::steady_clock::now() + patience;
+      std::string body;
+      bool fits = true;
+      const bool whole = content([&](const char* data, std::size_t size) {
+        fits = fits && size <= most_bytes - body.size();
+        if (fits)
+          body.append(data, size);
+        // What is too much is read all the same: only then does the answer arrive.
+        return std::chrono::steady_clock::now() < end;
+      });
+      if (!fits)
+        complain(response, 413, "more than " + std::to_string(most_bytes >> 20) + " MiB");
+      else if (!whole)
+        complain(response, 400, "the question did not come whole");
+      else
+        answer(response, [&] { return ask(body); });
     });
   }
 
@@ -148,14 +184,19 @@ int run(int argc, char** argv) {
   Site site(explorer);
   port = site.bind(port);
 
+  std::promise<void> served;
   std::thread waiter([&] {
     int signal;
     sigwait(&signals, &signal);
     site.stop();
+    // Which waits for whoever is being answered, or dawdles.
+    if (served.get_future().wait_for(farewell) != std::future_status::ready)
+      std::_Exit(0);
   });
   std::printf("http://127.0.0.1:%d/  (Ctrl-C ends it)\n", port);
   std::fflush(stdout);
   site.serve();
+  served.set_value();
   pthread_kill(waiter.native_handle(), SIGTERM); // where it ended by itself
   waiter.join();
   return 0;

@@ -25,6 +25,7 @@ void mereo_free(mereo_network* network);
 typedef struct mereo_sizes {
   size_t height, width, channels; /* of the pictures that mereo_predict() takes */
   size_t classes;
+  size_t labels;                  /* classes that a picture shows; 2 for overlapping digits */
   size_t pose;                    /* numbers in the pose of a class; 0: the network has no poses */
   size_t seen_height, seen_width; /* of what it sees and reconstructs of a picture */
   int reconstructs;               /* 0: it does not */
@@ -34,14 +35,18 @@ int mereo_get_sizes(const mereo_network* network, mereo_sizes* sizes);
 /* Lives as long as the network. NULL unless index < classes. */
 const char* mereo_class_name(const mereo_network* network, size_t index);
 
-/* The class of a picture, from 0, or -1. pixels: height * width * channels of them, rows from the
- * top, each from 0 to 1, channels together. count: how many there are. */
+/* The class of a picture, from 0, or -1; of several, that of which the network is most sure.
+ * pixels: height * width * channels of them, rows from the top, each from 0 to 1, channels
+ * together. count: how many there are. */
 int mereo_predict(mereo_network* network, const float* pixels, size_t count);
 /* The same of a PNG or JPEG file, which is resized and made grey as the network needs it. */
 int mereo_predict_file(mereo_network* network, const char* path);
 
 /* What the network made of the picture of its last mereo_predict(), which must not have failed.
  * Each fills an array of exactly count numbers, and returns 0, or -1. */
+/* labels: the classes that it predicts, from the most certain on, so that the first is what
+ * mereo_predict() returned. */
+int mereo_labels(const mereo_network* network, int* labels, size_t count);
 /* classes: how sure it is of each, the length or the activation of its capsule. */
 int mereo_scores(const mereo_network* network, float* scores, size_t count);
 /* classes * pose: the capsule of each class. */

@@ -118,6 +118,9 @@ std::string Explorer::explain(std::string_view text) {
 
   tape_.reset();
   const Inspection seen = model.inspect(tape_, image);
+  const auto scores = seen.outputs.scores.value().values();
+  if (!std::ranges::all_of(scores, [](real x) { return std::isfinite(x); }))
+    throw refusal("the scores of this picture are not finite");
   std::vector<std::int32_t> predicted;
   predictions(seen.outputs.scores, predicted, in.labels_per_image);
   std::int32_t shown = predicted[0];
@@ -126,7 +129,6 @@ std::string Explorer::explain(std::string_view text) {
       throw refusal("there is no such class", k->dump());
     shown = k->get<std::int32_t>();
   }
-  const auto scores = seen.outputs.scores.value().values();
   Json answer = {{"scores", std::vector<real>(scores.begin(), scores.end())},
                  {"read", predicted},
                  {"class", shown}};

@@ -32,6 +32,8 @@ void write_iterations(Html& html, const Health& health) {
     return;
   const auto block = html.in("section");
   html.put("h3", "What each routing iteration gains");
+  html.put("p", "A network is tuned to the number of iterations that it was trained with: with "
+                "fewer or more it can be worse.");
   const auto table = html.in("table", {{"class", "bars"}});
   html.put("caption", "error of the same parameters, routed so often");
   const double most = std::max(1e-9, *std::ranges::max_element(health.error_percent));

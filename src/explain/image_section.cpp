@@ -35,6 +35,11 @@ std::string colour_text(const Rgb& colour) {
   return text;
 }
 
+/// The key to a colour in a picture.
+void mark(Html& html, const Rgb& colour) {
+  html.put("span", "", {{"class", "mark box"}, {"style", "border-color:" + colour_text(colour)}});
+}
+
 } // namespace
 
 void Report::add(const ExplainedImage& image) {
@@ -52,8 +57,8 @@ void Report::add(const ExplainedImage& image) {
   std::snprintf(prefix, sizeof prefix, "%03zu", cards_.size());
   const std::string anchor = std::string("image-") + prefix;
   const Tensor canvas = canvas_of(picture_of(image.pixels));
-  cards_.push_back(
-      {anchor, class_names(predicted, "+"), png_uri(png_bytes(image.name, canvas)), wrong});
+  cards_.push_back({anchor, class_names(predicted, "+"), png_uri(png_bytes(image.name, canvas)),
+                    !image.truth.empty(), wrong});
 
   const auto card = images_.in("article", {{"class", "card"}, {"id", anchor}});
   {
@@ -158,7 +163,7 @@ void Report::show_routing(Html& html, const std::string& prefix, const Tensor& c
       const auto figure = html.in("figure");
       show(html, file + "-moved", change_over(canvas, maps.moved, pair.most_moved),
            "Where routing moved evidence to " + name + ", in orange, or away from it, in blue");
-      html.put("figcaption", "gained and lost by routing");
+      html.put("figcaption", "gained by routing orange, lost blue");
     }
     const auto figure = html.in("figure");
     show(html, file + "-types", marked(canvas, seen, maps.strongest),
@@ -167,7 +172,7 @@ void Report::show_routing(Html& html, const std::string& prefix, const Tensor& c
     html.text("strongest types");
     for (std::size_t n = 0; n < maps.strongest.size(); ++n) {
       const auto type = html.in("span", {{"class", "type"}});
-      html.put("span", "", {{"class", "mark"}, {"style", "background:" + colour_text(marks[n])}});
+      mark(html, marks[n]);
       html.text(std::to_string(maps.strongest[n].type));
     }
   }
@@ -186,9 +191,9 @@ void Report::show_frames(Html& html, const std::string& prefix, const Tensor& ca
             " primary capsules with most evidence, each in the middle of what it sees, and, "
             "boxed, the capsule of " +
             loaded_.info.class_name(winner) + " where its pose says. ");
-  html.put("span", "", {{"class", "mark"}, {"style", "background:" + colour_text(marks[0])}});
+  mark(html, marks[0]);
   html.text("first and ");
-  html.put("span", "", {{"class", "mark"}, {"style", "background:" + colour_text(marks[1])}});
+  mark(html, marks[1]);
   html.text("second column of the pose, the longer one always as long. What they mean is the "
             "network's own: nobody told it which way is up.");
 }

@@ -106,10 +106,11 @@ void Report::head(Html& html) const {
        info.data + ", " + std::to_string(info.epochs) + (info.epochs == 1 ? " epoch" : " epochs"));
   if (std::isfinite(info.validation_error_percent))
     fact("validation error", fixed_number(info.validation_error_percent, 2) + " %");
-  const auto wrong = std::ranges::count_if(cards_, [](const Card& card) { return card.wrong; });
+  const auto told = std::ranges::count_if(cards_, &Card::told);
+  const auto wrong = std::ranges::count_if(cards_, &Card::wrong);
   if (!cards_.empty())
-    fact("here", std::to_string(cards_.size()) + (cards_.size() == 1 ? " image, " : " images, ") +
-                     std::to_string(wrong) + " wrong");
+    fact("here", std::to_string(cards_.size()) + (cards_.size() == 1 ? " image" : " images") +
+                     (told > 0 ? ", " + std::to_string(wrong) + " wrong" : ""));
 }
 
 std::string Report::write() const {

@@ -38,7 +38,7 @@ public:
 private:
   struct Card {
     std::string anchor, label, picture;
-    bool wrong;
+    bool told, wrong; // whether its classes are known, and others than those that were read
   };
 
   /// Writes NAME.png and shows it. `name` is made here, never from outside.

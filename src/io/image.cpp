@@ -48,9 +48,8 @@ Image image_of_bytes(const std::string& path, std::string_view file, int channel
     throw Error(path, "is neither PNG nor JPEG");
 
   int width = 0, height = 0, stored = 0;
-  const auto fail = [&] { return Error(path, "cannot be decoded", stbi_failure_reason()); };
   if (!stbi_info_from_memory(bytes_of(file), int(file.size()), &width, &height, &stored))
-    throw fail();
+    throw Error(path, "cannot be decoded: it has no pixels, too many, or is of a rare kind");
   if (channels == 0)
     channels = stored <= 2 ? 1 : 3;
   if (width < 1 || height < 1 || std::int64_t(width) * height > most_pixels)
@@ -60,7 +59,7 @@ Image image_of_bytes(const std::string& path, std::string_view file, int channel
       stbi_load_from_memory(bytes_of(file), int(file.size()), &width, &height, &stored, channels),
       stbi_image_free);
   if (!pixels)
-    throw fail();
+    throw Error(path, "cannot be decoded", stbi_failure_reason());
   Image image{height, width, channels, {}};
   image.pixels.assign(pixels.get(), pixels.get() + image.height * image.width * channels);
   return image;

@@ -77,7 +77,7 @@ Network cnn(const Lab& lab, const std::string& data) {
 
 Fields changed(Fields fields, const Fields& changes) {
   for (const auto& [name, value] : changes) {
-    std::erase_if(fields, [&](const auto& field) { return field.first == name; });
+    std::erase_if(fields, [&, name = name](const auto& field) { return field.first == name; });
     fields.emplace_back(name, value);
   }
   return fields;

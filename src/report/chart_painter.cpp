@@ -9,8 +9,9 @@ namespace mereo {
 namespace {
 
 constexpr Colour ink = {26, 26, 26}, pale = {85, 85, 85}, grid = {221, 221, 221};
+// Okabe and Ito's, with orange and sky blue dark enough for lines on white.
 constexpr Colour palette[] = {{0, 114, 178}, {213, 94, 0},   {0, 158, 115}, {204, 121, 167},
-                              {230, 159, 0}, {86, 180, 233}, {0, 0, 0}};
+                              {181, 128, 0}, {58, 149, 201}, {0, 0, 0}};
 constexpr double title_size = 15, label_size = 13, margin = 10;
 
 Colour colour_of(std::size_t series) {

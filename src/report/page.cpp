@@ -26,12 +26,18 @@ td { white-space: nowrap; }
 th { vertical-align: bottom; overflow-wrap: normal; }
 th:first-child, td:first-child { text-align: left; }
 caption { text-align: left; }
-/* What charts draw in grey (chart_painter.cpp); the colours of their series show on both pages. */
+/* What charts draw in grey (chart_painter.cpp), and of their series what is too dark at night. */
 svg [fill="#1a1a1a"], svg [fill="#000000"] { fill: var(--ink); }
 svg [stroke="#1a1a1a"], svg [stroke="#000000"] { stroke: var(--ink); }
 svg [fill="#555555"] { fill: var(--soft); }
 svg [stroke="#555555"] { stroke: var(--soft); }
 svg [stroke="#dddddd"] { stroke: var(--line); }
+@media (prefers-color-scheme: dark) {
+  svg [fill="#0072b2"] { fill: #56b4e9; }
+  svg [stroke="#0072b2"] { stroke: #56b4e9; }
+  svg [fill="#3a95c9"] { fill: #c6e6f8; }
+  svg [stroke="#3a95c9"] { stroke: #c6e6f8; }
+}
 )";
 
 } // namespace

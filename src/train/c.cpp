@@ -70,17 +70,21 @@ const Outputs& outputs_of(const mereo_network* network, const char* call) {
   return outputs;
 }
 
+template <class From, class To>
+int fill(const char* call, std::span<const From> from, To* to, std::size_t count) {
+  demand(to, call, "the array");
+  if (count != from.size())
+    throw Error(call, "the array has another length",
+                std::to_string(count) + " instead of " + std::to_string(from.size()));
+  std::copy(from.begin(), from.end(), to);
+  return 0;
+}
+
 int copy(const char* call, const mereo_network* network, const Variable& from, float* to,
          std::size_t count) {
-  demand(to, call, "the array");
   if (from.empty())
     throw Error(call, "the network does not make that", network->loaded.info.model);
-  const auto elements = std::size_t(from.elements());
-  if (count != elements)
-    throw Error(call, "the array has another length",
-                std::to_string(count) + " instead of " + std::to_string(elements));
-  std::copy_n(from.data(), elements, to);
-  return 0;
+  return fill(call, std::span<const real>(from.data(), std::size_t(from.elements())), to, count);
 }
 
 } // namespace
@@ -102,6 +106,7 @@ mereo_network* mereo_load(const char* checkpoint) {
                       .width = std::size_t(info.width),
                       .channels = std::size_t(input.channels),
                       .classes = std::size_t(input.classes),
+                      .labels = std::size_t(input.labels_per_image),
                       .pose =
                           outputs.capsules.empty() ? 0 : std::size_t(outputs.capsules.shape()[2]),
                       .seen_height = std::size_t(input.height),
@@ -164,6 +169,16 @@ int mereo_predict_file(mereo_network* network, const char* path) {
     demand(path, call, "the path");
     return classify(*network,
                     picture_for(network->loaded.info, read_image(path, int(sizes.channels))));
+  });
+}
+
+int mereo_labels(const mereo_network* network, int* labels, size_t count) {
+  return guarded(-1, [&] {
+    const char* call = "mereo_labels";
+    const Outputs& outputs = outputs_of(network, call);
+    std::vector<std::int32_t> best;
+    predictions(outputs.scores, best, std::int64_t(network->sizes.labels));
+    return fill(call, std::span<const std::int32_t>(best), labels, count);
   });
 }
 

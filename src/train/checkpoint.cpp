@@ -110,12 +110,15 @@ Fields class_fields(const std::vector<std::string>& names) {
   return fields;
 }
 
+bool finite(const Tensor& tensor) {
+  return std::ranges::all_of(tensor.values(), [](real x) { return std::isfinite(x); });
+}
+
 void check_finite(const std::string& path, const Parameters& parameters) {
   for (int i = 0; i < parameters.count(); ++i)
-    for (const real x : parameters.value(i).values())
-      if (!std::isfinite(x))
-        throw Error(path, "not written: a parameter is not finite", parameters.name(i),
-                    "the checkpoint written before is kept");
+    if (!finite(parameters.value(i)))
+      throw Error(path, "not written: a parameter is not finite", parameters.name(i),
+                  "the checkpoint written before is kept");
 }
 
 /// Runs body; its errors name the file.
@@ -161,6 +164,8 @@ const Tensor& matching(const CheckpointFile& file, const std::string& name, cons
     throw Error(file.path, "tensor " + name + " has another shape",
                 "file " + tensor->shape().text() + ", model " + shape.text(),
                 "is it the checkpoint of another model?");
+  if (!finite(*tensor))
+    throw Error(file.path, "a number in a tensor is not finite", name);
   return *tensor;
 }
 

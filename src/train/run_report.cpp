@@ -156,8 +156,7 @@ void put_configuration(Html& html, const Fields& config) {
   html.put("h2", "Configuration");
   const auto details = html.in("details");
   html.put("summary", "options and network, as in config.json");
-  const auto wide = html.in("div", {{"class", "wide"}});
-  const auto table = html.in("table");
+  const auto table = html.in("table", {{"class", "config"}});
   for (const auto& [name, value] : config) {
     const auto row = html.in("tr");
     html.put("th", name, {{"scope", "row"}});
@@ -193,7 +192,10 @@ void write_run_report(const std::string& directory) {
   write_file_atomically(directory + "/report.html",
                         html_page(name, html.page(),
                                   "img.pixels { width: 100%; min-width: 40rem; image-rendering: "
-                                  "pixelated; }\n"));
+                                  "pixelated; }\n"
+                                  ".config { font-size: 0.85rem; }\n"
+                                  ".config th { font-weight: 400; overflow-wrap: anywhere; }\n"
+                                  ".config td { white-space: normal; }\n"));
 }
 
 } // namespace mereo

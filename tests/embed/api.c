@@ -36,11 +36,13 @@ static void use_wrongly(mereo_network* network, const mereo_sizes* sizes, const 
   float* numbers = calloc(pixels + poses, sizeof *numbers);
   char path[2000];
   mereo_sizes unused;
+  int labels[2];
   CHECK(picture != NULL && numbers != NULL);
 
   FAILS(mereo_load(NULL) == NULL, "the path is NULL");
   FAILS(mereo_load("no/such/file") == NULL, "no/such/file");
   FAILS(mereo_load(damaged) == NULL, damaged);
+  FAILS(mereo_load("no\nsuch\nfile") == NULL, "no?such?file");
   memset(path, 'x', sizeof path);
   path[sizeof path - 1] = 0;
   FAILS(mereo_load(path) == NULL, "xxx");
@@ -48,6 +50,7 @@ static void use_wrongly(mereo_network* network, const mereo_sizes* sizes, const 
 
   /* Nothing has been predicted yet. */
   FAILS(mereo_scores(network, numbers, sizes->classes) == -1, "mereo_predict() first");
+  FAILS(mereo_labels(network, labels, 1) == -1, "mereo_predict() first");
   FAILS(mereo_poses(network, numbers, poses) == -1, "mereo_predict() first");
   FAILS(mereo_reconstruct(network, 0, numbers, pixels) == -1, "mereo_predict() first");
 
@@ -67,6 +70,9 @@ static void use_wrongly(mereo_network* network, const mereo_sizes* sizes, const 
   CHECK(mereo_predict(network, picture, pixels) >= 0);
   FAILS(mereo_scores(network, numbers, sizes->classes + 1) == -1, "another length");
   FAILS(mereo_scores(network, NULL, sizes->classes) == -1, "the array is NULL");
+  FAILS(mereo_labels(network, labels, 2) == -1, "another length");
+  FAILS(mereo_labels(network, NULL, 1) == -1, "the array is NULL");
+  FAILS(mereo_labels(NULL, labels, 1) == -1, "the network is NULL");
   FAILS(mereo_poses(network, numbers, sizes->pose) == -1, "another length");
   FAILS(mereo_reconstruct(network, 0, numbers, pixels - 1) == -1, "another length");
   FAILS(mereo_reconstruct(NULL, 0, numbers, pixels) == -1, "the network is NULL");
@@ -94,9 +100,11 @@ static void use_rightly(mereo_network* network, const mereo_sizes* sizes, const 
   float* picture = malloc(seen * sizeof *picture);
   float* other = malloc(seen * sizeof *other);
   const int label = mereo_predict_file(network, image);
+  int same = -1;
   size_t k, i;
   CHECK(scores != NULL && poses != NULL && picture != NULL && other != NULL);
   CHECK(label >= 0 && (size_t)label < sizes->classes);
+  CHECK(mereo_labels(network, &same, 1) == 0 && same == label);
   CHECK(mereo_scores(network, scores, sizes->classes) == 0);
   CHECK(mereo_poses(network, poses, sizes->classes * sizes->pose) == 0);
   CHECK(mereo_reconstruct(network, (size_t)label, picture, seen) == 0);
@@ -134,6 +142,7 @@ int main(int count, char** arguments) {
   }
   CHECK(mereo_get_sizes(network, &sizes) == 0);
   CHECK(sizes.reconstructs == 1);
+  CHECK(sizes.labels == 1);
   use_wrongly(network, &sizes, arguments[3]);
   use_rightly(network, &sizes, arguments[2]);
   mereo_free(network);

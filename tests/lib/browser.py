@@ -12,6 +12,52 @@ import tempfile
 import time
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
+WINDOWS = {"desktop": {"width": 1200}, "phone": {"width": 390, "phone": True}}
+
+# What is to be seen and hardly is: text below a contrast of 4.5 with what is behind it, shapes and
+# bars below 3 (WCAG 2.1, 1.4.3 and 1.4.11). Lines in the colour of --line only help the eye.
+FAINT = """(() => {
+  const numbers = (colour) => colour.match(/[\\d.]+/g).map(Number);
+  const solid = (colour) => colour !== "none" && (numbers(colour)[3] ?? 1) > 0;
+  const luminance = (colour) => numbers(colour).slice(0, 3).map((x) => x / 255)
+    .map((x) => x <= 0.04045 ? x / 12.92 : ((x + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, x, n) => sum + x * [0.2126, 0.7152, 0.0722][n], 0);
+  const contrast = (one, other) => {
+    const [low, high] = [luminance(one), luminance(other)].sort((a, b) => a - b);
+    return (high + 0.05) / (low + 0.05);
+  };
+  const behind = (node) => {
+    for (; node; node = node.parentElement)
+      if (solid(getComputedStyle(node).backgroundColor)) return getComputedStyle(node).backgroundColor;
+    throw new Error("the page has no colour");
+  };
+  const probe = document.body.appendChild(document.createElement("i"));
+  probe.style.color = "var(--line)";
+  const line = getComputedStyle(probe).color;
+  probe.remove();
+  const faint = new Set();
+  const see = (node, colour, back, least) => {
+    if (!solid(colour) || colour === line || contrast(colour, back) >= least) return;
+    faint.add(`${node.tagName} ${node.className?.baseVal ?? node.className}: ${colour} on ${back}, ` +
+      contrast(colour, back).toFixed(2));
+  };
+  for (const node of document.body.querySelectorAll("*")) {
+    const style = getComputedStyle(node);
+    if (!node.getClientRects().length || style.visibility !== "visible" || node.disabled) continue;
+    const back = behind(node.parentElement);
+    if (node instanceof SVGElement) {
+      if (node.tagName === "text") see(node, style.fill, back, 4.5);
+      else if (solid(style.stroke)) see(node, style.stroke, back, 3);
+      else if (!/^(svg|g|line|polyline)$/.test(node.tagName)) see(node, style.fill, back, 3);
+    } else if ([...node.childNodes].some((child) => child.nodeType === 3 && child.data.trim()))
+      see(node, style.color, behind(node), 4.5);
+    else if (parseFloat(style.borderTopWidth) && solid(style.backgroundColor))
+      see(node, style.borderTopColor, style.backgroundColor, 3);
+    else if (!node.children.length && !/IMG|CANVAS|INPUT/.test(node.tagName))
+      see(node, style.backgroundColor, back, 3);
+  }
+  return [...faint];
+})()"""
 
 
 def find():
@@ -107,6 +153,12 @@ class Browser:
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=height,
                   deviceScaleFactor=1, mobile=phone)
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
     def call(self, method, **parameters):
         self.number += 1
         message = {"id": self.number, "method": method, "params": parameters}
@@ -176,8 +228,24 @@ class Browser:
             self.call("Input.dispatchKeyEvent", type=kind, key=name, code=name,
                       windowsVirtualKeyCode={"ArrowLeft": 37, "ArrowRight": 39}[name])
 
+    def scheme(self, name):
+        """"light" or "dark"."""
+        self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": name}])
+
+    def check(self, screenshot=None):
+        """That all is to be seen, by day and by night, that nothing went wrong and that the page is
+        as wide as the window. Screenshots of all of it go to `screenshot`-light.png and -dark.png."""
+        for name in ("dark", "light"):
+            self.scheme(name)
+            faint = self.run(FAINT)
+            assert not faint, f"{name}: too faint: {faint}"
+            wide = self.run("document.documentElement.scrollWidth - innerWidth")
+            assert wide <= 0, f"the page is {wide} pixels too wide"
+            if screenshot:
+                self.screenshot(f"{screenshot}-{name}.png")
+        assert not self.errors, f"errors: {self.errors}"
+
     def screenshot(self, path):
-        """Of the whole page."""
         picture = self.call("Page.captureScreenshot", captureBeyondViewport=True)["data"]
         with open(path, "wb") as file:
             file.write(base64.b64decode(picture))

@@ -96,6 +96,21 @@ wait_for() {
   while [ ! -s "$1" ] && kill -0 $child 2>/dev/null; do sleep 0.01; done
 }
 
+# has_browser: whether pages can be tested in one. Says so if not, which STRICT=1 does not pass over.
+has_browser() {
+  PYTHONPATH=$tests/lib python3 -Bc 'import browser, sys; sys.exit(not browser.find())' 2>/dev/null && return
+  echo 'chromium or python3 is not here: pages are not tested in a browser'
+  [ "${STRICT:-0}" != 1 ] || fail 'STRICT=1 demands a browser'
+  return 1
+}
+
+# in_browser SCRIPT ARGUMENT...: one of tests/*_page.py; screenshots go to the folder SHOTS, if it is set.
+in_browser() {
+  script=$1
+  shift
+  timeout 300 python3 -B "$tests/$script" "$@" ${SHOTS:+"$SHOTS"} >out 2>err || fail "$script"
+}
+
 # finish: the last line and the exit status of a script.
 finish() {
   [ $failures = 0 ] && echo "$(basename "$0" .sh): all as expected"

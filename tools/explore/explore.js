@@ -261,7 +261,7 @@ function showRouting(answer) {
     entry.maps.forEach((src, t) => add(src, `iteration ${t + 1}: ${(100 * entry.shares[t]).toFixed(2)} %`,
       `Heat map of the evidence for ${name} in iteration ${t + 1}`));
     if (entry.maps.length > 1)
-      add(entry.moved, "gained and lost by routing", `Where routing moved evidence to ${name}, or away`);
+      add(entry.moved, "gained by routing orange, lost blue", `Where routing moved evidence to ${name}, in orange, or away, in blue`);
     add(entry.types, "what the strongest types see", `Boxes around what the strongest types for ${name} see`);
     maps.append(row);
   });
