@@ -110,11 +110,14 @@ Report ablation(Lab& lab) {
                     "the first two elements of a capsule tell, and by how many pixels the "
                     "reconstruction moves when three are added to them.",
                 .columns = {{"test error %", 2}, {"paper %"}, {"R² of position", 2}, {"moved", 2}}};
+  // All data before any training, so that what is missing is missed at once.
+  const Dataset toys = lab.data("toys", Split::train);
+  const Dataset new_toys = lab.data("toys", Split::test, lab.small() ? toys_test_limit : 0);
+  const Dataset digits = lab.data("mnist", Split::train),
+                new_digits = lab.data("mnist", Split::test);
   const Network matrix = matrix_capsnet(lab, "toys");
-  add_rows(report, lab, matrix, matrix_settings(lab.small()), lab.data("toys", Split::train),
-           lab.data("toys", Split::test, lab.small() ? toys_test_limit : 0));
-  add_rows(report, lab, capsnet(lab, "mnist"), capsnet_settings(), lab.data("mnist", Split::train),
-           lab.data("mnist", Split::test));
+  add_rows(report, lab, matrix, matrix_settings(lab.small()), toys, new_toys);
+  add_rows(report, lab, capsnet(lab, "mnist"), capsnet_settings(), digits, new_digits);
   report.charts = {
       bars(report, "matrix capsules on toys", "test error %", {"test error %"}, " (toys)"),
       bars(report, "CapsNet on MNIST", "test error %", {"test error %"}, " (mnist)")};
