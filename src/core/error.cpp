@@ -13,7 +13,8 @@ static std::string one_line(const std::string& where, const std::string& problem
   if (!hint.empty())
     line += " (" + hint + ")";
   // The name of a file may hold what ends a line, or tells a terminal what to do.
-  std::ranges::replace_if(line, [](char c) { return (c >= 0 && c < ' ') || c == 127; }, '?');
+  std::ranges::replace_if(
+      line, [](char c) { return (c >= 0 && c < ' ') || c == 127; }, '?');
   return line;
 }
 
