@@ -258,7 +258,7 @@ goldens: ## make tests/golden/ anew with PyTorch
 # build/fuzz; one that is fixed belongs in tests/fuzz/seeds.
 FUZZERS  := idx norb affnist checkpoint json image explore
 FUZZ_CXX  = $(shell command -v clang++ || command -v clang++-14)
-fuzz_build = @$(MAKE) --no-print-directory CXX='$(FUZZ_CXX)' SANITIZE=fuzzer-no-link,address,undefined OPENMP=0 BUILD=build/fuzz \
+fuzz_build = +@$(MAKE) --no-print-directory CXX='$(FUZZ_CXX)' SANITIZE=fuzzer-no-link,address,undefined OPENMP=0 BUILD=build/fuzz \
   $(1:%=build/fuzz/fuzz-%)
 
 .PHONY: fuzz fuzz-clang $(FUZZERS:%=fuzz-%)

@@ -148,7 +148,8 @@ TEST_CASE("the receptive field of primary capsules is what changes them") {
     const std::int64_t n = pixel - field.first - place * field.stride;
     return n >= 0 && n < field.size();
   };
-  for (const auto& [y, x] : {std::pair{0, 0}, {5, 7}, {11, 14}, {6, 0}}) {
+  for (const auto& pixel : {std::pair{0, 0}, {5, 7}, {11, 14}, {6, 0}}) {
+    const int y = pixel.first, x = pixel.second;
     const Tensor changed = image.clone();
     changed.at({0, y, x, 0}) += 1;
     tape.reset();
