@@ -14,10 +14,8 @@ MEREO_VERB void find_slopes(const Pose& p, const EmShape& shape, const EmPlace& 
                             Index n, const float* transforms, const EmSlopes& pass, float* logit,
                             float* grad_r, float* deviations) {
   const Index blocks = blocks_of(shape);
-  const Index at = place.parent[n / blocks] * blocks + n % blocks;
-  const float* w =
-      transforms + ((place.offset[n / blocks] * shape.child_types + i) * blocks + n % blocks) *
-                       p.transform * lanes;
+  const Index at = block_of(place, blocks, n);
+  const float* w = transforms + transform_of(p, shape, place, blocks, i, n);
   const float* parent = pass.parents + at * (2 * p.vote + em_tail) * lanes;
   const float* linear = pass.coefficients + (at * (1 + 2 * p.vote) + 1) * lanes;
   const float* square = linear + p.vote * lanes;
@@ -90,10 +88,8 @@ MEREO_VERB V grad_vote(const Pose& p, const EmShape& shape, const EmPlace& place
                        const float* transforms, const EmGradients& pass, float* grad) {
   const Index blocks = blocks_of(shape), iterations = T ? T : pass.iterations;
   const Index terms = terms_of<T>(iterations);
-  const Index at = place.parent[n / blocks] * blocks + n % blocks;
-  const float* w =
-      transforms + ((place.offset[n / blocks] * shape.child_types + i) * blocks + n % blocks) *
-                       p.transform * lanes;
+  const Index at = block_of(place, blocks, n);
+  const float* w = transforms + transform_of(p, shape, place, blocks, i, n);
   const float* parent = pass.parents + at * (2 * p.vote + em_tail) * lanes;
   const float* term = pass.terms + at * (1 + terms * p.vote) * lanes;
   const float* weights = pass.weights + (i * place.parents * blocks + n) * lanes;
@@ -145,11 +141,7 @@ MEREO_VERB void grad_pose(const Pose& p, const EmShape& shape, const EmPlace& pl
           total[m] = zero();
         for (Index n = 0; n < place.parents * blocks; ++n) {
           const float* w =
-              transforms +
-              (((place.offset[n / blocks] * shape.child_types + i) * blocks + n % blocks) *
-                   p.transform +
-               k * p.columns) *
-                  lanes;
+              transforms + transform_of(p, shape, place, blocks, i, n) + k * p.columns * lanes;
           const float* g = grad_votes + (n * p.vote + row * p.columns) * lanes;
 #pragma GCC unroll 4
           for (Index c = 0; c < p.columns; ++c) {
@@ -187,8 +179,7 @@ MEREO_VERB void grad_transform(const Pose& p, const EmShape& shape, const EmPlac
   const Index blocks = blocks_of(shape);
   const float* pose = place.poses + i * p.child;
   for (Index n = 0; n < place.parents * blocks; ++n, grad_votes += p.vote * lanes) {
-    float* out = grad + ((place.offset[n / blocks] * shape.child_types + i) * blocks + n % blocks) *
-                            p.transform * lanes;
+    float* out = grad + transform_of(p, shape, place, blocks, i, n);
     for_panels<panel_rows>(
         p.inner, p.columns,
         [&](Index k, Index column, auto inner, auto columns) __attribute__((always_inline)) {

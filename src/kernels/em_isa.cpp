@@ -41,9 +41,8 @@ void add_moments(const Pose& p, const EmShape& shape, const EmPlace& place, cons
   float* poses = memory + I;
   const float mass = scale_poses(shape, place, memory, poses);
   for (Index n = 0; n < place.parents * blocks; ++n) {
-    const float* w =
-        transforms + place.offset[n / blocks] * I * step + n % blocks * p.transform * lanes;
-    float* to = sums + (place.parent[n / blocks] * blocks + n % blocks) * (1 + 2 * p.vote) * lanes;
+    const float* w = transforms + transform_of(p, shape, place, blocks, 0, n);
+    float* to = sums + block_of(place, blocks, n) * (1 + 2 * p.vote) * lanes;
     store(to, load(to) + broadcast(mass));
     for_panels<panel_rows>(
         p.rows, p.columns,
@@ -101,9 +100,8 @@ void add_deviations(const Pose& p, const EmShape& shape, const EmPlace& place,
   const Index I = shape.child_types, blocks = blocks_of(shape);
   const Index step = blocks * p.transform * lanes;
   for (Index n = 0; n < place.parents * blocks; ++n) {
-    const Index at = place.parent[n / blocks] * blocks + n % blocks;
-    const float* w =
-        transforms + place.offset[n / blocks] * I * step + n % blocks * p.transform * lanes;
+    const Index at = block_of(place, blocks, n);
+    const float* w = transforms + transform_of(p, shape, place, blocks, 0, n);
     const float* mean = parents + at * (2 * p.vote + em_tail) * lanes;
     float* second = sums + (at * (1 + 2 * p.vote) + 1 + p.vote) * lanes;
     for_panels<deviation_rows>(
@@ -155,11 +153,8 @@ MEREO_VERB void find_logits(const Pose& p, const EmShape& shape, const EmPlace& 
                             float* deviations) {
   const Index blocks = blocks_of(shape);
   for (Index n = 0; n < place.parents * blocks; ++n) {
-    const float* w =
-        transforms + ((place.offset[n / blocks] * shape.child_types + i) * blocks + n % blocks) *
-                         p.transform * lanes;
-    const float* parent =
-        parents + (place.parent[n / blocks] * blocks + n % blocks) * (2 * p.vote + em_tail) * lanes;
+    const float* w = transforms + transform_of(p, shape, place, blocks, i, n);
+    const float* parent = parents + block_of(place, blocks, n) * (2 * p.vote + em_tail) * lanes;
     float* d = deviations + n * p.vote * lanes;
     V distance[2] = {zero(), zero()};
     for_deviations<panel_rows>(

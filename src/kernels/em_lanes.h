@@ -78,6 +78,23 @@ MEREO_VERB void add_product(const Pose& p, const float* pose, const float* w, V*
   }
 }
 
+MEREO_VERB Index blocks_of(const EmShape& shape) {
+  return (shape.parent_types + lanes - 1) / lanes;
+}
+
+/// Of a place's blocks of parents, `blocks` at each of theirs: where block n is among all.
+MEREO_VERB Index block_of(const EmPlace& place, Index blocks, Index n) {
+  return place.parent[n / blocks] * blocks + n % blocks;
+}
+
+/// Elements of transforms before those (inner, columns, lanes) of child i for that block.
+template <class Pose>
+MEREO_VERB Index transform_of(const Pose& p, const EmShape& shape, const EmPlace& place,
+                              Index blocks, Index i, Index n) {
+  const Index child = place.offset[n / blocks] * shape.child_types + i;
+  return (child * blocks + n % blocks) * p.transform * lanes;
+}
+
 /// body(h, d) for every element of the votes of one child for one block of parents, as they differ
 /// from the parents' means: -mu is where the sums start.
 template <int Rows, class Pose, class Body>
@@ -101,10 +118,6 @@ MEREO_VERB void for_deviations(const Pose& p, const float* pose, const float* w,
         for (int n = 0; n < R * C; ++n)
           body(first + n / C * p.columns + n % C, d[n]);
       });
-}
-
-MEREO_VERB Index blocks_of(const EmShape& shape) {
-  return (shape.parent_types + lanes - 1) / lanes;
 }
 
 /// Logits so far below the largest count as minus infinity. Such a coupling, 2e-22, is nothing
@@ -169,7 +182,7 @@ MEREO_VERB void add_group_moments(const Pose& p, const EmPlace& place, Index blo
                                   const float* deviations, float* sums) {
   const Index all = place.parents * blocks, stride = all * p.vote * lanes;
   for (Index n = 0; n < all; ++n) {
-    float* to = sums + (place.parent[n / blocks] * blocks + n % blocks) * (1 + 2 * p.vote) * lanes;
+    float* to = sums + block_of(place, blocks, n) * (1 + 2 * p.vote) * lanes;
     const float* r = weights + n * lanes;
     const float* d = deviations + n * p.vote * lanes;
     switch (count) {
