@@ -19,8 +19,6 @@ std::int64_t epochs(const Lab& lab, const std::string& data) {
     return lab.small() ? 4 : 50;
   if (data == "mnist")
     return lab.small() ? 1 : 30;
-  if (data == "multi-mnist")
-    return lab.small() ? 6 : 30;
   return lab.small() ? 2 : 30;
 }
 
