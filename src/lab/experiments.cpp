@@ -12,7 +12,7 @@ const std::vector<Experiment>& experiments() {
       {"linearity", "Is the true rotation a linear function of a capsule's pose?", "8 minutes",
        "four days", linearity},
       {"dc-ign", "Does a single latent come to stand for azimuth, elevation or light?",
-       "15 minutes", "two days", dc_ign},
+       "6 minutes", "two days", dc_ign},
       {"scramble", "Does a network notice that the parts of a face are in the wrong places?",
        "18 minutes", "two days", scramble},
       {"affine", "Who recognises digits that are turned and sheared as none was in training?",
