@@ -13,10 +13,8 @@ import sys
 import time
 import zlib
 
-
-def check(good, what):
-    if not good:
-        raise AssertionError(what)
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
+from browser import check  # noqa: E402
 
 
 class Peer:

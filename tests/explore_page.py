@@ -10,15 +10,10 @@ import os
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
-from browser import WINDOWS, Browser  # noqa: E402
+from browser import check, look_at  # noqa: E402
 
 SEVEN = [(0.25, 0.2), (0.4, 0.2), (0.55, 0.2), (0.72, 0.2), (0.68, 0.35), (0.6, 0.5), (0.5, 0.7), (0.45, 0.82)]
 QUIET = "!busy && !waiting"
-
-
-def check(good, what):
-    if not good:
-        raise AssertionError(what)
 
 
 def start(browser, url):
@@ -84,16 +79,12 @@ def drop(browser, picture):
     browser.errors.remove(expected[0])
 
 
-def main():
-    url, picture = sys.argv[1:3]
-    folder = sys.argv[3] if len(sys.argv) > 3 else None
-    for name, window in WINDOWS.items():
-        with Browser(**window) as browser:
-            start(browser, url)
-            look(browser)
-            drop(browser, picture)
-            draw(browser)
-            browser.check(folder and os.path.join(folder, f"explore-{name}"))
+def visit(browser, url, picture):
+    start(browser, url)
+    look(browser)
+    drop(browser, picture)
+    draw(browser)
 
 
-main()
+url, picture, *folder = sys.argv[1:]
+look_at("explore", lambda browser: visit(browser, url, picture), *folder)

@@ -9,14 +9,9 @@ import os
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
-from browser import WINDOWS, Browser  # noqa: E402
+from browser import WINDOWS, Browser, check, look_at  # noqa: E402
 
 FRAME = "document.querySelector('.cells canvas').toDataURL()"
-
-
-def check(good, what):
-    if not good:
-        raise AssertionError(what)
 
 
 def look(browser, url):
@@ -35,21 +30,14 @@ def look(browser, url):
 
 def without_scripts(browser, url):
     browser.call("Emulation.setScriptExecutionDisabled", value=True)
-    browser.call("Page.reload")
-    browser.wait("document.readyState === 'complete'")
+    browser.open(url)
     check(not browser.run("document.documentElement.classList.contains('live')"), "scripts still run")
     check(browser.run("document.querySelector('.sheet img').getBoundingClientRect().height > 50"),
           "without scripts the reconstructions are hidden")
 
 
-def main():
-    url = sys.argv[1]
-    folder = sys.argv[2] if len(sys.argv) > 2 else None
-    for name, window in WINDOWS.items():
-        with Browser(**window) as browser:
-            look(browser, url)
-            browser.check(folder and os.path.join(folder, f"explain-{name}"))
-            without_scripts(browser, url)
-
-
-main()
+url, *folder = sys.argv[1:]
+look_at("explain", lambda browser: look(browser, url), *folder)
+for window in WINDOWS.values():
+    with Browser(**window) as browser:
+        without_scripts(browser, url)

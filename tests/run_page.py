@@ -9,12 +9,7 @@ import os
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
-from browser import WINDOWS, Browser  # noqa: E402
-
-
-def check(good, what):
-    if not good:
-        raise AssertionError(what)
+from browser import check, look_at  # noqa: E402
 
 
 def look(browser, url):
@@ -32,13 +27,5 @@ def look(browser, url):
     browser.run("document.querySelector('details').open = true")
 
 
-def main():
-    url = sys.argv[1]
-    folder = sys.argv[2] if len(sys.argv) > 2 else None
-    for name, window in WINDOWS.items():
-        with Browser(**window) as browser:
-            look(browser, url)
-            browser.check(folder and os.path.join(folder, f"run-{name}"))
-
-
-main()
+url, *folder = sys.argv[1:]
+look_at("run", lambda browser: look(browser, url), *folder)

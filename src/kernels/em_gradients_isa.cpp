@@ -111,8 +111,8 @@ MEREO_VERB V grad_vote(const Pose& p, const EmShape& shape, const EmPlace& place
         x += 2 * lanes;
 #pragma GCC unroll 4
         for (Index t = 1; t < iterations; ++t) {
-          const V rt = T ? r[T ? t : 0] : load(weights + (t - 1) * 2 * pass.stride);
-          const V lt = T ? l[T ? t : 0] : load(weights + ((t - 1) * 2 + 1) * pass.stride);
+          const V rt = T ? r[t] : load(weights + (t - 1) * 2 * pass.stride);
+          const V lt = T ? l[t] : load(weights + ((t - 1) * 2 + 1) * pass.stride);
           constant = fma(rt, load(x), constant);
           factor = fma(rt, load(x + lanes), factor);
           factor = fma(lt, load(x + 2 * lanes), factor);

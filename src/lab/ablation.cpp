@@ -103,11 +103,10 @@ Report ablation(Lab& lab) {
                     "poses, coordinate addition, spread loss, couplings by half the log "
                     "likelihood where the paper has all of it), CapsNet on MNIST (three "
                     "iterations, reconstruction with a weight of 0.0005), and networks that differ "
-                    "from them in what "
-                    "the row says. The paper's matrix capsules were tested on smallNORB. Of "
-                    "networks that reconstruct also: the share of the variance of positions that "
-                    "the first two elements of a capsule tell, and by how many pixels the "
-                    "reconstruction moves when three are added to them.",
+                    "from them in what the row says. The paper's matrix capsules were tested on "
+                    "smallNORB. Of networks that reconstruct also: the share of the variance of "
+                    "positions that the first two elements of a capsule tell, and by how many "
+                    "pixels the reconstruction moves when three are added to them.",
                 .columns = {{"test error %", 2}, {"paper %"}, {"R² of position", 2}, {"moved", 2}}};
   // All data before any training, so that what is missing is missed at once.
   const Dataset toys = lab.data("toys", Split::train);

@@ -60,6 +60,21 @@ FAINT = """(() => {
 })()"""
 
 
+
+def check(good, what):
+    if not good:
+        raise AssertionError(what)
+
+
+def look_at(what, look, folder=None):
+    """look(browser) opens a page in a window of each size, which is then checked; screenshots of it go to
+    folder/WHAT-*.png."""
+    for name, window in WINDOWS.items():
+        with Browser(**window) as browser:
+            look(browser)
+            browser.check(folder and os.path.join(folder, f"{what}-{name}"))
+
+
 def find():
     """The browser's path, or None."""
     return next(filter(None, map(shutil.which, NAMES)), None)
